@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from salescli.rules import names
@@ -21,39 +21,45 @@ class CustomersAhead:
 
     def __init__(self, connection: engine.Connection, source: str, keys: Collection[Key]) -> None:
         self._connection = connection
-        ids, emails = (_listed(key[place] for key in keys if key[place]) for place in (0, 1))
-        called = _listed(names.key(key[2]) for key in keys if not (key[0] or key[1]))
-        by_id = f"SELECT * FROM customers WHERE source_id {_AMONG} AND source = ?"
-        rows = connection.execute(by_id, (ids, source)).fetchall()
-        self.by_id: dict[str, Found] = {row["source_id"]: row for row in rows if row["merged_into"] is None}
-        self._ids = {row["source_id"] for row in rows}
+        self.by_id: dict[str, Found] = {}
+        self._ids: set[str] = set()
+        self._read_by_id(source, _listed(key[0] for key in keys if key[0]))
+        others = [key for key in keys if key[0] not in self.by_id]
+        emails = _listed(key[1] for key in others if key[1])
+        called = _listed(names.key(key[2]) for key in others if not (key[0] or key[1]))
         self._emails = self._values("email", emails)
         self._names = self._values("name_key", called)
         self._staged: dict[str, defaultdict[str, list[Found]]] = {
             column: defaultdict(list) for column in ("email", "name_key")
         }
-        for column, wanted in (("source_id", ids), ("email", emails), ("name_key", called)):
-            for row in connection.execute(f"SELECT * FROM staged_customers WHERE {column} {_AMONG}", (wanted,)):
-                self._note(column, row)
+        for column, wanted in (("email", emails), ("name_key", called)):
+            for row in self._among("SELECT * FROM staged_customers", column, wanted):
+                self._staged[column][row[column]].append(row)
+
+    def _read_by_id(self, source: str, ids: str) -> None:
+        for row in self._among("SELECT id, source_id FROM staged_customers", "source_id", ids):
+            self.by_id[row["source_id"]] = row
+        for row in self._among("SELECT id, source, source_id, merged_into FROM customers", "source_id", ids):
+            if row["source"] == source:
+                self._ids.add(row["source_id"])
+                if row["merged_into"] is None:
+                    self.by_id[row["source_id"]] = row
+
+    def _among(self, select: str, column: str, wanted: str) -> Sequence[engine.Row]:
+        """Return the rows with one of the wanted values in a column."""
+        return self._connection.execute(f"{select} WHERE {column} {_AMONG}", (wanted,)).fetchall() if wanted else ()
 
     def _values(self, column: str, wanted: str) -> set[str]:
         """Return those of a list that stored customers have in a column."""
-        if wanted == "[]":
-            return set()
-        sql = f"SELECT {column} FROM customers WHERE {column} {_AMONG}"
-        return {value for (value,) in self._connection.execute(sql, (wanted,))}
-
-    def _note(self, column: str, customer: Found) -> None:
-        if column == "source_id":
-            self.by_id[customer["source_id"]] = customer
-        else:
-            self._staged[column][customer[column]].append(customer)
+        return {value for (value,) in self._among(f"SELECT {column} FROM customers", column, wanted)}
 
     def add(self, customer: Found) -> None:
         """Note a customer that was staged since."""
-        for column in ("source_id", "email", "name_key"):
+        if customer["source_id"]:
+            self.by_id[customer["source_id"]] = customer
+        for column, staged in self._staged.items():
             if customer[column]:
-                self._note(column, customer)
+                staged[customer[column]].append(customer)
 
     def staged(self, key: Key) -> list[Found]:
         """Return the staged customers that a row whose id is unknown can mean: by email, else by name without an id."""
@@ -74,4 +80,6 @@ class CustomersAhead:
 
 
 def _listed(values: Iterable[str]) -> str:
-    return json.dumps(sorted(set(values)))
+    """Return values as JSON; nothing if there are none."""
+    listed = sorted(set(values))
+    return json.dumps(listed) if listed else ""

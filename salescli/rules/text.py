@@ -64,6 +64,8 @@ def free_text(value: str, what: str) -> str:
     cleaned = value.strip().replace("\r\n", "\n")  # a cell's line end is a line end
     if not cleaned.isascii():
         cleaned = unicodedata.normalize("NFC", cleaned)
+    if len(cleaned) <= TEXT_MAX and cleaned.isprintable() and _few_digits(cleaned):
+        return cleaned
     if len(cleaned) > TEXT_MAX:
         raise BadData(f"{what} has {len(cleaned)} characters; at most {TEXT_MAX} are allowed")
     if not cleaned.isprintable() and (match := _CONTROL.search(cleaned)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from salescli.errors import BadData
 from salescli.imports import times
 from salescli.imports.times import Instant
-from salescli.rules import time
+from salescli.rules import happened, time
 
+NOW = datetime(2026, 3, 1, 10, 12)
 ZONES = [
     "UTC", "Europe/Kyiv", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe",
     "America/Santiago", "Africa/Algiers", "Pacific/Apia", "Pacific/Kiritimati", "America/St_Johns", "Africa/Monrovia",
@@ -33,6 +34,25 @@ def one_by_one(given: str, zone: ZoneInfo) -> Instant:
 def test_any_time_is_read_as_the_clock_reads_it(wall: datetime, zone: str, suffix: str) -> None:
     text = wall.isoformat(sep=" ", timespec="seconds") + suffix
     assert times.reader(ZoneInfo(zone))(text) == one_by_one(text, ZoneInfo(zone))
+
+
+@given(
+    wall=st.datetimes(datetime(1900, 1, 2), datetime(2030, 1, 1))
+    | st.datetimes(NOW - timedelta(1), NOW + timedelta(1)),
+    zone=st.sampled_from(ZONES),
+    suffix=st.sampled_from(["", "Z"]),
+)
+def test_any_past_time_is_read_as_the_clock_reads_it(wall: datetime, zone: str, suffix: str) -> None:
+    text = wall.isoformat(timespec="seconds") + suffix
+    latest = NOW.replace(tzinfo=timezone.utc)
+    read = times.past(ZoneInfo(zone), latest)
+    expected = one_by_one(text, ZoneInfo(zone))
+    for _ in range(2):
+        if expected.at > time.utc_text(latest + happened.CLOCKS_APART_MAX):
+            with pytest.raises(BadData, match="in the future"):
+                read(text)
+        else:
+            assert read(text) == expected
 
 
 @pytest.mark.parametrize("suffix", ["", "Z"])

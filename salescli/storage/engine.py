@@ -60,6 +60,9 @@ class Server(Protocol):
     def check_login(self, login: str) -> None:
         """Raise BadData unless the server knows a login, which gets the rights of its role there."""
 
+    def without_login(self) -> list[str]:
+        """Return the logins of active users with a role that the server does not know."""
+
     def clock(self) -> datetime:
         """Return the server's time, aware UTC."""
 

@@ -164,6 +164,16 @@ def test_a_dry_run_writes_nothing(shop: Shop, to: str) -> None:
     assert shop.house.run("move", to, "-n").code == 0
 
 
+def test_users_without_a_login_there_are_named(shop: Shop, url: str, databases: Shops) -> None:
+    shop.house.user("olena", name="Олена", role="manager")
+    shop.house.user("halyna", name="Галина", role="accountant")
+    databases.execute("CREATE ROLE olena LOGIN")
+    done = shop.house.run("move", url)
+    assert done.code == 0, done.err
+    assert "without a login there: halyna; once they have one" in done.err
+    assert Run(url.replace(f"//{postgres_server.OWNER}@", "//olena@"))("orders", "list").code == 0
+
+
 def test_who_would_be_a_stranger_there_does_not_move(
     shop: Shop, url: str, tmp_path: Path, databases: Shops, monkeypatch: pytest.MonkeyPatch
 ) -> None:

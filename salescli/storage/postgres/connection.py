@@ -289,6 +289,14 @@ class Connection:
                 f" one: CREATE ROLE {name} LOGIN; \\password {name}"
             )
 
+    def without_login(self) -> list[str]:
+        """Return the logins of active users with a role that the server does not know."""
+        asked = (
+            "SELECT u.login FROM users u LEFT JOIN pg_roles p ON p.rolname = u.login AND p.rolcanlogin"
+            " WHERE u.active = 1 AND u.role IS NOT NULL AND u.login IS NOT NULL AND p.rolname IS NULL ORDER BY u.login"
+        )
+        return [login for (login,) in self.execute(asked)]
+
     def clock(self) -> datetime:
         """Return the server's time, aware UTC, to the second."""
         said = cast("datetime", self.execute("SELECT date_trunc('second', clock_timestamp())").one())

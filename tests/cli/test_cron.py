@@ -125,7 +125,7 @@ def test_a_shop_on_a_server_is_named_by_its_url_and_backed_up_by_the_server() ->
     assert len(calls) == 3
     assert all(f" salescli --db '{url}' ".replace("%", "\\%") in line for line in calls)
     assert "backup" not in text
-    printed = terminal.Run(url)("cron").out
+    printed = terminal.Run(Path(), url)("cron").out
     assert printed.count(url.replace("%", "\\%")) == 3
     assert printed.splitlines()[0] == f"# salescli begin: {url}"
 

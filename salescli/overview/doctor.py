@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from salescli.catalogue import customers, merge
 from salescli.catalogue.merge import Merging
 from salescli.charging import limits, tick_log
+from salescli.errors import DatabaseUnusable
 from salescli.notices import events, hooks
 from salescli.overview import doubles
 from salescli.overview.finding import Finding
@@ -22,7 +23,7 @@ from salescli.rules import numbers, permissions, time
 from salescli.rules.permissions import Actor
 from salescli.sales import recurring_actions
 from salescli.sales.attempts import Attempt
-from salescli.storage import database, engine, migrate, schema, totals
+from salescli.storage import database, engine, migrate, place, schema, totals
 
 _FINDINGS_MAX = 20  # per check
 _WHOLE_BYTES = 10_000_000  # a file of up to this size is checked whole every time, within a second
@@ -200,6 +201,7 @@ def examine(
     newest = (lambda: _schema(connection), lambda: _sums(connection, _NEWEST))
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         *(whole if deep else newest),
+        lambda: _moved(connection, program),
         lambda: _sqlite(connection, program),
         lambda: _server(connection),
         lambda: _people(connection, program),
@@ -257,6 +259,13 @@ def _totals(connection: engine.Connection, program: str) -> Iterator[Finding]:
         )
         finding = f"totals of {what}: {wrong.sum} is {wrong.stored}, the rows add up to {wrong.counted}"
         yield Finding("totals", finding, f"{program} rebuild-totals", permissions.EDIT_CATALOGUE)
+
+
+def _moved(connection: engine.Connection, program: str) -> Iterator[Finding]:
+    try:
+        place.check_stays(database.setting(connection, "home"))
+    except DatabaseUnusable as error:
+        yield Finding("moved", str(error), f"where its jobs still run: {program} cron --remove")
 
 
 def _sqlite(connection: engine.Connection, program: str) -> Iterator[Finding]:

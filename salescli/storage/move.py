@@ -64,6 +64,12 @@ class Move:
                 database.set_setting(self.work.connection, "home", f"{place.MOVED}{self.to}")
         return self._arrive()
 
+    def strangers(self) -> list[str]:
+        """Return the logins of users that the server to which the shop moved does not know."""
+        with closing(self._opened()) as opened:
+            there = engine.server(opened)
+            return [login for login, _ in there.without_rights()] if there else []
+
     @property
     def _here(self) -> str:
         there = engine.server(self.work.connection)

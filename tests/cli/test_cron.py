@@ -14,7 +14,7 @@ import pytest
 
 from salescli.cli.commands import cron
 from salescli.errors import BadUsage, SalesError
-from tests import PROJECT
+from tests import PROJECT, terminal
 
 _FAKE = """#!/bin/sh
 case $1 in
@@ -116,6 +116,18 @@ def test_lines_between_a_stray_marker_and_a_block_are_not_taken_out() -> None:
 
     with pytest.raises(SalesError, match="only one of the two"):
         cron.replaced(b"# salescli begin: /s.db\nmine\n" + block, b"", "/s.db")
+
+
+def test_a_shop_on_a_server_is_named_by_its_url_and_backed_up_by_the_server() -> None:
+    url = "postgresql://olena@db.example.com/shop?sslmode=require&options=%2Dc"
+    text = cron.lines(["salescli"], url)
+    calls = [line for line in text.splitlines() if " salescli --db " in line]
+    assert len(calls) == 3
+    assert all(f" salescli --db '{url}' ".replace("%", "\\%") in line for line in calls)
+    assert "backup" not in text
+    printed = terminal.Run(Path(), url)("cron").out
+    assert printed.count(url.replace("%", "\\%")) == 3
+    assert printed.splitlines()[0] == f"# salescli begin: {url}"
 
 
 def test_a_database_has_one_block_whatever_link_names_it(run: Run, crontab: Path, tmp_path: Path) -> None:

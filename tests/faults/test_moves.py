@@ -20,7 +20,6 @@ from salescli.storage import database, home
 from tests import moved, postgres_server
 from tests.postgres_server import Shops, name_of
 from tests.shop import Shop
-from tests.terminal import run_on
 
 pytestmark = pytest.mark.of_files("they bring a server of their own")
 MOMENTS = 6  # before and after each of three commits
@@ -90,11 +89,11 @@ def test_killed_at_any_moment_there_are_never_two_that_charge(shop: Shop, databa
     shutil.copyfile(first, tmp_path / "kept.db")
     with closing(database.connect(tmp_path / "kept.db")) as connection:
         database.set_setting(connection, "home", home.here(connection))
-    assert run_on(tmp_path / "kept.db")("move", kept).code == 0
+    assert moved.at(tmp_path / "kept.db")("move", kept).code == 0
     for way in ways:
         for moment in count():
-            here: Path | str = tmp_path / f"here{moment}.db"
-            to: Path | str = tmp_path / f"{way} {moment}.db"
+            here: moved.Where = tmp_path / f"here{moment}.db"
+            to: moved.Where = tmp_path / f"{way} {moment}.db"
             if way == "back to a file":
                 here = databases.url(databases.new(name_of(kept)))
             else:
@@ -108,7 +107,7 @@ def test_killed_at_any_moment_there_are_never_two_that_charge(shop: Shop, databa
             assert len(able) <= 1, (way, moment)
             assert [side for side in (here, to) if moved.changes(side)] == able, (way, moment)
             assert able or was_killed
-            again = run_on(here)("move", to)
+            again = moved.at(here)("move", to)
             assert again.code == 0, (way, moment, again.err)
             assert (moved.charges(here), moved.charges(to)) == (False, True), (way, moment)
             assert moved.contents(to) == before, (way, moment)
@@ -128,9 +127,9 @@ def test_the_new_side_is_adopted_where_the_old_one_is_lost(shop: Shop, tmp_path:
     before = moved.contents(here)
     assert killed_at(4, ["--db", str(here), "move", str(to)])  # both have committed, and this side is closed
     assert not moved.charges(to)
-    refused = run_on(to)("customers", "add", "Марія")
+    refused = moved.at(to)("customers", "add", "Марія")
     assert (refused.code, f"salescli --db {here} move" in refused.err) == (7, True)
     here.unlink()
-    assert run_on(to)("adopt").code == 0
+    assert moved.at(to)("adopt").code == 0
     assert moved.charges(to)
     assert {**before, "settings": [], "history": []} == {**moved.contents(to), "settings": [], "history": []}

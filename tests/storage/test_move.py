@@ -17,7 +17,6 @@ from tests.postgres_server import Shops
 from tests.rules.test_permissions import TABLE
 from tests.shop import Shop
 from tests.story import Story
-from tests.terminal import run_on
 
 pytestmark = pytest.mark.of_files("they bring a server of their own")
 NO_SERVER = postgres_server.programs() is None
@@ -48,7 +47,7 @@ def to(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("url") if request.param == "a server" else tmp_path / "there.db")
 
 
-def whole(where: str | Path) -> None:
+def whole(where: moved.Where) -> None:
     """Check that a database has everything that works on its rows, and that it worked."""
     with closing(database.connect(where)) as connection:
         there = engine.server(connection)
@@ -61,21 +60,21 @@ def test_a_shop_moved_there_and_back_is_the_same(shop: Shop, to: str, tmp_path: 
     here, back = shop.house.path, tmp_path / "back.db"
     before, last = moved.contents(here), moved.numbers(here)
     for source, target in ((here, to), (to, back)):
-        done = run_on(source)("move", target)
+        done = moved.at(source)("move", target)
         assert (done.code, done.out) == (0, ""), done.err
         assert f"to {target}, and compared them" in done.err
         assert moved.contents(target) == before
         assert moved.numbers(target) == last
         whole(target)
         for report in REPORTS:
-            printed = run_on(target)("reports", report, "--csv")
+            printed = moved.at(target)("reports", report, "--csv")
             assert printed.out.count("\n") > 1, printed.err
-            assert run_on(source)("reports", report, "--csv").out == printed.out
-        found = run_on(target)("customers", "list", "--search", "олен", "--csv")
+            assert moved.at(source)("reports", report, "--csv").out == printed.out
+        found = moved.at(target)("customers", "list", "--search", "олен", "--csv")
         assert found.rows
-        assert run_on(source)("customers", "list", "--search", "олен", "--csv").out == found.out
+        assert moved.at(source)("customers", "list", "--search", "олен", "--csv").out == found.out
         assert not moved.changes(source)
-    lines = run_on(back)("history", "file", "--csv").rows
+    lines = moved.at(back)("history", "file", "--csv").rows
     assert [line["what"] for line in lines[:2]] == ["moved", "moved"]
     assert str(here) in lines[1]["changes"]
 
@@ -83,10 +82,10 @@ def test_a_shop_moved_there_and_back_is_the_same(shop: Shop, to: str, tmp_path: 
 def test_it_goes_on_where_it_was(shop: Shop, to: str) -> None:
     number = shop.house.count("orders") + 1
     assert shop.house.run("move", to).code == 0
-    opened = run_on(to)("orders", "new", "1", "10", "--payment-system", "Sandbox", "--token", "tok_ok", "-q")
+    opened = moved.at(to)("orders", "new", "1", "10", "--payment-system", "Sandbox", "--token", "tok_ok", "-q")
     assert (opened.code, opened.out) == (0, f"{number}\n"), opened.err
-    assert run_on(to)("orders", "pay", number).code == 0
-    assert run_on(to)("tick", "--accept-clock").code == 0
+    assert moved.at(to)("orders", "pay", number).code == 0
+    assert moved.at(to)("tick", "--accept-clock").code == 0
     whole(to)
     assert moved.charges(to)
 
@@ -107,6 +106,7 @@ def test_what_is_left_is_read_and_refuses_every_change_in_one_line(shop: Shop, t
                     assert done.err.endswith(said), done.err
     assert refused >= {"tick", "notify", "orders", "payments", "recurring", "customers", "offers", "users", "charging"}
     assert f"the shop has moved to {to}" in house.run("charging", "status").out
+    assert f"the shop has moved to {to}" in house.run("doctor", "--csv").out
     assert house.run("orders", "list", "--csv").out == listed
     assert house.path.read_bytes() == before
     with pytest.raises(DatabaseUnusable, match="moved to"), database.transaction(house.connection):
@@ -115,26 +115,26 @@ def test_what_is_left_is_read_and_refuses_every_change_in_one_line(shop: Shop, t
 
 def test_it_is_adopted_again_only_if_the_new_place_is_lost(shop: Shop, to: str) -> None:
     here = shop.house.path
-    assert run_on(here)("move", to).code == 0
-    refused = run_on(here)("adopt")
+    assert moved.at(here)("move", to).code == 0
+    refused = moved.at(here)("adopt")
     assert (refused.code, moved.charges(here)) == (1, False)
     assert "salescli adopt --again" in refused.err
-    assert run_on(here)("adopt", "--again").code == 0
+    assert moved.at(here)("adopt", "--again").code == 0
     assert moved.charges(here)
     assert moved.changes(here)
 
 
 def test_nothing_is_overwritten(shop: Shop, to: str, tmp_path: Path) -> None:
     here = shop.house.path
-    made = run_on(to)("init", "--time-zone", "UTC")
+    made = moved.at(to)("init", "--time-zone", "UTC")
     assert made.code == 0, made.err
     before = moved.contents(to)
-    refused = run_on(here)("move", to)
+    refused = moved.at(here)("move", to)
     assert (refused.code, refused.err.count("\n")) == (7, 1)
     assert f"{to} is taken" in refused.err
     (tmp_path / "link.db").symlink_to("nowhere.db")
     for taken in (here, tmp_path / "link.db"):
-        assert run_on(here)("move", taken).code == 7
+        assert moved.at(here)("move", taken).code == 7
     assert moved.contents(to) == before
     assert moved.charges(here)
 
@@ -164,6 +164,16 @@ def test_a_dry_run_writes_nothing(shop: Shop, to: str) -> None:
     assert shop.house.run("move", to, "-n").code == 0
 
 
+def test_users_without_a_login_there_are_named(shop: Shop, url: str, databases: Shops) -> None:
+    shop.house.user("olena", name="Олена", role="manager")
+    shop.house.user("halyna", name="Галина", role="accountant")
+    databases.execute("CREATE ROLE olena LOGIN")
+    done = shop.house.run("move", url)
+    assert done.code == 0, done.err
+    assert "without a login there: halyna; once they have one" in done.err
+    assert moved.at(url.replace(f"//{postgres_server.OWNER}@", "//olena@"))("orders", "list").code == 0
+
+
 def test_who_would_be_a_stranger_there_does_not_move(
     shop: Shop, url: str, tmp_path: Path, databases: Shops, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,7 +184,7 @@ def test_who_would_be_a_stranger_there_does_not_move(
     assert "salescli users add nobody_here --role owner" in refused.err
     assert shop.house.run("move", url).code == 0
     monkeypatch.setattr(caller, "os_login", lambda: "nobody_here")
-    refused = run_on(url)("move", tmp_path / "back.db")
+    refused = moved.at(url)("move", tmp_path / "back.db")
     assert (refused.code, refused.err.count("\n")) == (4, 1), refused.err
 
 
@@ -240,7 +250,7 @@ def test_simulate_shows_the_same_on_a_server(story: Story, url: str) -> None:
     here = story.house.run(*shown)
     assert here.rows
     assert story.house.run("move", url).code == 0
-    there = run_on(url)(*shown)
+    there = moved.at(url)(*shown)
     assert (there.code, there.out) == (0, here.out), there.err
     assert moved.charges(url)
 
@@ -257,7 +267,7 @@ def test_simulate_shows_the_same_on_a_server(story: Story, url: str) -> None:
     ],
 )
 def test_what_a_server_has_other_tools_for_is_refused_in_one_line(line: str, names: str, tmp_path: Path) -> None:
-    refused = run_on("postgresql://nobody@/nothing?host=/nowhere")(*line.split())
+    refused = moved.at("postgresql://nobody@/nothing?host=/nowhere")(*line.split())
     assert (refused.code, refused.err.count("\n")) == (2, 1), refused.err
     assert names in refused.err
     assert not list(tmp_path.iterdir())

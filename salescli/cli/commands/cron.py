@@ -18,6 +18,7 @@ from salescli.cli.paths import Outside
 from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, SalesError
 from salescli.notices import hooks
+from salescli.storage import engine
 
 _LONGEST = 990  # cron takes 1,000 characters
 _LINES = """\
@@ -35,14 +36,15 @@ _LINES = """\
 
 # At 6:10: yesterday's report, one file a day; cron mails its totals.
 10 6 * * *  {call} reports details --on yesterday --csv -o "$HOME/sales-report-$(date +\\%F).csv"
-
-# At 2:30, when few people write: a checked copy of the database. Copies are
-# kept for 30 days.
-30 2 * * *  {call} backup --keep 30
-
+{backup}
 # At 7:00: problems, and what needs a person.
 0 7 * * *  {call} doctor
 # {end}
+"""
+_BACKUP = """
+# At 2:30, when few people write: a checked copy of the database. Copies are
+# kept for 30 days.
+30 2 * * *  {call} backup --keep 30
 """
 _ADVICE = " To hear that it stopped, from a dead man's switch:\n# salescli cron --ping URL"
 
@@ -60,7 +62,7 @@ def cron_command(session: Session, install: bool, remove: bool, ping: str | None
     """Print crontab lines for this installation and this database: tick, report, backup, doctor.
 
     The lines stand between two marker lines that name the database. Other lines of a crontab are never changed; a
-    missing newline at its end is added.
+    missing newline at its end is added. A shop on a server gets no backup line: the server has its own.
 
     \b
     Examples:
@@ -72,7 +74,8 @@ def cron_command(session: Session, install: bool, remove: bool, ping: str | None
         raise BadUsage("--install and --remove exclude each other; give one")
     if ping is not None:
         hooks.check_url("--ping", ping)
-    database = os.path.realpath(session.path)  # one block for a database, whatever symbolic link names it
+    # one block for a database, whatever symbolic link names it
+    database = session.path if engine.is_url(session.path) else os.path.realpath(session.path)
     if not (install or remove):
         click.echo(lines(_program(), database, any_file_system=session.any_file_system, ping=ping), nl=False)
         return
@@ -100,9 +103,10 @@ def lines(program: list[str], database: str, *, any_file_system: bool = False, p
         if not word.isprintable() or "\\" in word:
             raise BadUsage(f"cron cannot express {word!r}: it has a control character or a backslash")
     begin, end = _markers(database)
+    call = _escaped(words)
     text = _LINES.format(
-        call=_escaped(words), advice="" if ping else _ADVICE, ping=f" {_escaped(pinging)}" if ping else "",
-        begin=begin, end=end,
+        call=call, advice="" if ping else _ADVICE, ping=f" {_escaped(pinging)}" if ping else "",
+        backup="" if engine.is_url(database) else _BACKUP.format(call=call), begin=begin, end=end,
     )  # fmt: skip
     if max(len(line.encode()) for line in text.splitlines()) > _LONGEST:
         raise BadUsage(f"cron cannot express so long a path or URL: {database}")

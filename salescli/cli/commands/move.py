@@ -57,6 +57,8 @@ def move_command(session: Session, to: str, dry_run: bool) -> None:
         return
     say(f"moved {what} to {to}, and compared them; here they can be read, but nobody is charged any more")
     say(f"set SALESCLI_DB to {to} wherever somebody works on the shop")
+    if strangers := move.strangers():
+        say(f"without a login there: {', '.join(strangers)}; once they have one: salescli users edit LOGIN --role ROLE")
     say(f"jobs are to run for it: salescli --db {shlex.quote(to)} cron --install")
 
 

@@ -65,8 +65,8 @@ class Run:
 
     @contextmanager
     def opened(self) -> Iterator[sqlite3.Connection]:
-        """Open the database past the program's commands."""
-        connection = database.connect(self.named)
+        """Open the database past the program's commands, as its owner."""
+        connection = database.connect(self.url or self.path)
         try:
             yield connection
         finally:

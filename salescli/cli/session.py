@@ -175,17 +175,15 @@ class Session:
 
     @cached_property
     def shops(self) -> dict[str, Session]:
-        """The database of each shop by its name: the file's, or the whole path where two files are called alike.
+        """The database of each shop by its name: the file's, the server's name for it, or all of it if two are alike.
 
         Raise BadUsage for one file twice, by whatever names: its money would count twice.
         """
-        from pathlib import Path  # see docs/start.md
-
         paths = [self.path, *self.others]
         if len({_identity(path) for path in paths}) < len(paths):
             raise BadUsage("two of the databases are one file, whose money would count twice; name each once")
-        stems = [Path(path).stem for path in paths]
-        names = stems if len(set(stems)) == len(stems) else paths
+        called = [_called(path) for path in paths]
+        names = called if len(set(called)) == len(called) else paths
         others = [Session(path, any_file_system=self.any_file_system, as_login=self.as_login) for path in self.others]
         return dict(zip(names, [self, *others], strict=True))
 
@@ -243,6 +241,15 @@ def _identity(path: str) -> tuple[int, int] | str:
     except OSError:  # it is missing, which is said when it is opened
         return os.path.realpath(path)
     return state.st_dev, state.st_ino
+
+
+def _called(path: str) -> str:
+    """Return the name of a shop: its file's, or that of the database on a server."""
+    if engine.is_url(path):
+        return path.partition("?")[0].rpartition("/")[2]
+    from pathlib import Path  # see docs/start.md
+
+    return Path(path).stem
 
 
 pass_session = click.make_pass_decorator(Session)

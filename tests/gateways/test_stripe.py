@@ -650,6 +650,7 @@ def test_an_outage_uses_no_attempt_and_no_second_paymentintent(desk: Story, fake
         pytest.param("2026-03-02 10:00", True, id="of two days ago, and the keys are forgotten"),
     ],
 )
+@pytest.mark.of_files("a backup is put back")
 def test_a_backup_that_is_put_back_charges_nobody_again(
     desk: Story, fake: Fake, restored_at: str, forgotten: bool
 ) -> None:
@@ -667,6 +668,7 @@ def test_a_backup_that_is_put_back_charges_nobody_again(
     judged(fake, 2)
 
 
+@pytest.mark.of_files("a backup is put back")
 def test_a_paymentintent_that_only_a_lost_file_knew_is_met_again(desk: Story, fake: Fake) -> None:
     plan = subscribed(desk)
     desk.house.connection.execute("VACUUM INTO ?", (str(desk.house.path.with_name("backup.db")),))

@@ -52,7 +52,7 @@ def _plainly(view: View, wanted: Filters) -> tuple[str, list[Any]]:
         named = "SELECT id FROM {} WHERE name LIKE ?"
         found = f"{row}.customer_id IN ({named.format('customers')}) OR {row}.offer_id IN ({named.format('offers')}"
         found += " OR number LIKE ?)"
-        clauses.append(f"({found} OR {number} = ?)")
+        clauses.append(f"({found} OR CAST({number} AS text) = ?)")
         values += [f"{wanted.search[0]}%"] * 3 + [wanted.search[0]]
     where = " AND ".join(clauses)
     by = ", ".join(f"{term.removeprefix('-')} {'DESC' if term[0] == '-' else ''}" for term in view.newest_first)

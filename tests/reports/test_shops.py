@@ -14,6 +14,7 @@ from openpyxl import load_workbook
 from salescli.cli import main
 from salescli.storage import database, new_file
 from tests.conftest import House
+from tests.postgres_server import name_of
 from tests.shop import Shop
 from tests.story import Story
 from tests.terminal import Ran
@@ -39,21 +40,26 @@ def second(shop: Shop, new_house: Callable[..., House]) -> House:
 def ran(houses: list[House], *words: str) -> Ran:
     """Run a command line on several databases."""
     first, *others = houses
-    named = [word for other in others for word in ("--db", str(other.path))]
+    named = [word for other in others for word in ("--db", other.run.named)]
     return first.run(*named, *words)
+
+
+def called(house: House) -> str:
+    """Return the name of a shop: its file's, or that of the database on a server."""
+    return name_of(house.url) if house.url else house.path.stem
 
 
 @pytest.mark.parametrize("words", WORDS, ids=" ".join)
 @pytest.mark.parametrize("report", REPORTS)
 def test_reports_of_shops_are_those_of_each(report: str, words: tuple[str, ...], shop: Shop, second: House) -> None:
     houses = [shop.house, second]
-    alone = {house.path.stem: house.run("reports", report, "--json", *words).json for house in houses}
+    alone = {called(house): house.run("reports", report, "--json", *words).json for house in houses}
     together = ran(houses, "reports", report, "--json", *words).json
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in alone}
     for row in together["rows"]:
         rows[row.pop("shop")].append(row)
     assert rows == {name: found["rows"] for name, found in alone.items()}
-    assert len(together["rows"]) > len(alone["sales"]["rows"]) or report == "by-manager"
+    assert len(together["rows"]) > len(alone[called(shop.house)]["rows"]) or report == "by-manager"
     for part in ("totals", "sales", "payments"):
         assert _sums(together[part]) == _sums([row for found in alone.values() for row in found[part]])
 
@@ -74,17 +80,20 @@ def test_in_a_table_a_workbook_and_a_chart(shop: Shop, second: House) -> None:
     assert load_workbook(book)["by-offer"]["A1"].value == "shop"
     shown = ran(houses, "reports", "by-currency", "--chart").out
     assert "shop" in shown.splitlines()[0]
-    assert "Второй" in shown
+    assert called(second) in shown
 
 
 def test_plans_of_shops_stand_one_below_the_other(shop: Shop, second: House) -> None:
     rows = ran([shop.house, second], "reports", "recurring", "--by", "month", "--csv").rows
     alone = shop.house.run("reports", "recurring", "--by", "month", "--csv").rows
     assert [
-        {name: value for name, value in row.items() if name != "shop"} for row in rows if row["shop"] == "sales"
+        {name: value for name, value in row.items() if name != "shop"}
+        for row in rows
+        if row["shop"] == called(shop.house)
     ] == alone
 
 
+@pytest.mark.of_files("names of files")
 def test_files_called_alike_are_named_by_their_paths(shop: Shop, new_house: Callable[..., House]) -> None:
     (shop.house.path.parent / "b").mkdir()
     other = new_house("b/sales.db")
@@ -93,6 +102,7 @@ def test_files_called_alike_are_named_by_their_paths(shop: Shop, new_house: Call
     assert {row["shop"] for row in rows} == {str(shop.house.path)}
 
 
+@pytest.mark.of_files("links to one, and copies")
 def test_what_cannot_be_added_up(shop: Shop, second: House) -> None:
     link = second.path.with_name("link.db")
     link.symlink_to(second.path)
@@ -105,6 +115,7 @@ def test_what_cannot_be_added_up(shop: Shop, second: House) -> None:
     assert (page.code, "one shop" in page.err) == (2, True)
 
 
+@pytest.mark.of_files("links to one, and copies")
 def test_copies_count_once(shop: Shop, second: House) -> None:
     link, copy = second.path.with_name("link.db"), second.path.with_name("copy.db")
     link.hardlink_to(second.path)
@@ -123,7 +134,7 @@ def test_what_one_shop_does_not_know_is_said_of_it(shop: Shop, second: House) ->
     second.category("Only there")
     refused = ran([shop.house, second], "reports", "by-offer", "--category", "Only there")
     assert (refused.code, refused.out) == (3, "")
-    assert refused.err.splitlines()[-1].startswith("salescli: sales: there is no category 'Only there'")
+    assert refused.err.splitlines()[-1].startswith(f"salescli: {called(shop.house)}: there is no category 'Only there'")
 
 
 def test_a_share_of_any_shop_is_one(shop: Shop, second: House) -> None:
@@ -146,11 +157,12 @@ def test_sorted_limited_and_in_chosen_columns(sort: str, shop: Shop, second: Hou
 
 
 def test_a_shop_of_others_stays_closed(shop: Shop, second: House) -> None:
-    second.connection.execute("UPDATE users SET login = 'somebody else'")
+    second.connection.execute("UPDATE users SET login = 'stranger'")
     refused = ran([shop.house, second], "reports", "by-offer")
     assert (refused.code, refused.out) == (4, "")
 
 
+@pytest.mark.of_files("names of files")
 def test_a_colon_belongs_to_the_name_in_the_environment(
     new_house: Callable[..., House], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -157,11 +157,11 @@ def test_a_role_may_do_what_its_permissions_say_and_nothing_else(
 ) -> None:
     sold.house.user("olha", name="Ольга", **({"role": role} if role else {}))
     monkeypatch.setattr(caller, "os_login", lambda: "olha")
-    before = sold.house.path.read_bytes()
+    before = sold.house.held()
     told = {command: sold.house.run(*command.split()).code for command in TABLE}
     refused = {command for command, code in told.items() if code == 4}
     assert refused == {command for command, allowed in TABLE.items() if role not in allowed}
-    assert sold.house.path.read_bytes() == before
+    assert sold.house.held() == before
 
 
 @pytest.mark.parametrize(

@@ -261,6 +261,11 @@ ATTACKS = (
         ("UPDATE settings SET value = 'Asia/Tokyo' WHERE name = 'time_zone'",),
         ("DROP TRIGGER settings_by ON settings",),
     ),
+    Attack(
+        "forget a payment",
+        ("DELETE FROM invoices WHERE id = 2",),
+        ("DROP TRIGGER invoices_by ON invoices", "DELETE FROM attempts WHERE invoice_id = 2"),
+    ),
     Attack("forget the reasons", ("UPDATE texts SET text = NULL",), ("DROP TRIGGER texts_by ON texts",)),
 )  # fmt: skip
 

@@ -170,6 +170,7 @@ _TRIGGERS = (
     ("roles_noted", "AFTER INSERT OR UPDATE ON roles", _AT_THE_END, "is_noted('role')"),
     ("closed_sales", "BEFORE UPDATE ON orders", "FOR EACH ROW", "sale_is_closed()"),
     ("closed_payments", "BEFORE UPDATE ON invoices", "FOR EACH ROW", "payment_is_closed()"),
+    ("invoices_by", "BEFORE DELETE ON invoices", "", f"needs_permission('{permissions.IMPORT}')"),
     ("texts_by", "BEFORE UPDATE ON texts", "", f"needs_permission('{_ERASE}')"),
     ("history_by", "AFTER INSERT ON history", "REFERENCING NEW TABLE AS new_rows", "written_by_oneself()"),
     ("settings_by", "BEFORE INSERT OR UPDATE ON settings", "FOR EACH ROW", "setting_of_tick()"),

@@ -29,6 +29,7 @@ except ImportError:
 
 SHOP = "salescli"  # the schema of a shop
 WAIT_SECONDS = 30
+_OLDEST = 180_000  # casefold(), by which names are compared as in a file
 _IN_SHOP = f"SET LOCAL search_path TO {SHOP}; "  # of a transaction, or of the statement that it stands before
 _ROWS_AT_ONCE = 500
 _BEGIN = re.compile(r"BEGIN( IMMEDIATE)?(; .*)?")
@@ -337,6 +338,11 @@ def connect(url: str) -> Connection:
         held = psycopg2.connect(url, application_name="salescli", connect_timeout=10)
     except psycopg2.Error as error:
         raise DatabaseUnusable(f"the database cannot be opened: {' '.join(str(error).split())}") from None
+    if held.server_version < _OLDEST:
+        held.close()
+        raise DatabaseUnusable(
+            f"salescli needs PostgreSQL {_OLDEST // 10_000} or newer; this server is {held.server_version // 10_000}"
+        )
     held.autocommit = True  # BEGIN and COMMIT are said by who means them
     for kind in _TYPES:
         extensions.register_type(kind, held)

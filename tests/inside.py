@@ -55,7 +55,7 @@ def asked(connection: sqlite3.Connection) -> Iterator[list[str]]:
         finally:
             connection.set_trace_callback(None)
         return
-    from salescli.storage.postgres.connection import Cursor
+    from salescli.storage.postgres.cursor import Cursor
 
     with patch.multiple(
         Cursor, execute=_noting(Cursor.execute, statements), executemany=_noting(Cursor.executemany, statements)

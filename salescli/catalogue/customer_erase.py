@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from salescli.catalogue import customers, records
 from salescli.errors import SalesError, WrongStatus
 from salescli.rules import numbers, permissions, text, time
-from salescli.storage import beside, database, engine, history
+from salescli.storage import beside, database, engine, history, pages
 from salescli.storage.work import Work
 
 NAME = "(erased)"
@@ -107,7 +107,7 @@ def sweep(connection: engine.Connection, *erased: Erased) -> None:
     """
     try:
         beside.remove_leftovers(connection)
-        database.rewrite(connection)
+        pages.rewrite(connection)
     except (engine.OperationalError, OSError) as error:
         ids = [str(each.id) for each in erased]
         raise SalesError(

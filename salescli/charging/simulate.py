@@ -27,7 +27,7 @@ from salescli.gateways.sandbox import Rehearsal
 from salescli.lists.columns import Column
 from salescli.rules import time
 from salescli.sales import recurring
-from salescli.storage import database, engine, new_file
+from salescli.storage import database, engine, new_file, pages
 from salescli.storage.work import Work
 
 EVERY = timedelta(minutes=5)  # cron's rhythm, as `salescli cron` prints it
@@ -200,7 +200,7 @@ def copied(connection: engine.Connection, target: Path) -> Iterator[Copy]:
 
 
 def _check_room(connection: engine.Connection, target: Path) -> None:
-    needed = database.bytes_of(connection)
+    needed = pages.bytes_of(connection)
     try:
         free = shutil.disk_usage(target.parent).free
     except OSError as error:

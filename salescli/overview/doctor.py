@@ -23,7 +23,7 @@ from salescli.rules import numbers, permissions, time
 from salescli.rules.permissions import Actor
 from salescli.sales import recurring_actions
 from salescli.sales.attempts import Attempt
-from salescli.storage import database, engine, migrate, place, schema, totals
+from salescli.storage import database, engine, migrate, pages, place, schema, totals
 
 _FINDINGS_MAX = 20  # per check
 _WHOLE_BYTES = 10_000_000  # a file of up to this size is checked whole every time, within a second
@@ -221,7 +221,7 @@ def examine(
 
 def small(connection: engine.Connection) -> bool:
     """Return whether a file is so small that all of it is checked every time."""
-    return database.bytes_of(connection) <= _WHOLE_BYTES
+    return pages.bytes_of(connection) <= _WHOLE_BYTES
 
 
 def damage(connection: engine.Connection) -> str:
@@ -240,7 +240,7 @@ def _schema(connection: engine.Connection) -> Iterator[Finding]:
 
 
 def _integrity(connection: engine.Connection) -> Iterator[Finding]:
-    for damage in database.damages(connection, _FINDINGS_MAX):
+    for damage in pages.damages(connection, _FINDINGS_MAX):
         yield Finding("database", damage, _BROKEN)
 
 

@@ -16,6 +16,7 @@ migrations — the tables, version by version
 move — a whole shop into another database, and this one closed
 new_file — makes a database's file: a new one, or a copy
 offsets — how far the account's clocks were from UTC, as rows for other programs
+pages — the size of a database, and what is damaged in it
 place — where a database may lie
 postgres — the tables of a shop in PostgreSQL
 process — which process this is, and whether another one still runs

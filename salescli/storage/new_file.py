@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from salescli.errors import DatabaseUnusable
-from salescli.storage import database, engine, files, migrate, offsets, transfer
+from salescli.storage import database, engine, files, migrate, offsets, pages, transfer
 
 if TYPE_CHECKING:
     from salescli.storage.database import FilePath
@@ -66,7 +66,7 @@ def receive(
             with _bare(connection):
                 fill(connection)
             check(connection)
-            if damage := next(database.damages(connection, 1), None):
+            if damage := next(pages.damages(connection, 1), None):
                 raise DatabaseUnusable(f"the new database would be damaged: {damage}")
 
     _create_file(path, make)

@@ -25,7 +25,7 @@ from salescli.reports import report
 from salescli.rules.permissions import Actor
 from salescli.sales import orders, recurring_actions, recurring_edit, sales_plans
 from salescli.sales.recurring_edit import RecurringEdit
-from salescli.storage import database
+from salescli.storage import pages
 from salescli.storage.work import Work
 from tests.conftest import House
 from tests.inside import asked, check_search, dump, refuse
@@ -90,7 +90,7 @@ def test_nothing_of_hers_is_left_in_the_file(lived: Story) -> None:
     assert hers_in(lived.house) == set(HERS)
     customer_erase.sweep(lived.house.connection, erase(lived, "2"))
     assert hers_in(lived.house) == set()
-    assert list(database.damages(lived.house.connection, 1)) == []
+    assert list(pages.damages(lived.house.connection, 1)) == []
     check_search(lived.house.connection, "customers")
 
 

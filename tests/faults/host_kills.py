@@ -21,7 +21,7 @@ from typing import Any
 from salescli.cli import main as program
 from salescli.rules import time
 from salescli.storage import database
-from salescli.storage.postgres import connection as sessions
+from salescli.storage.postgres.cursor import Cursor
 from tests.faults.hosts import Pair, shop_of
 from tests.faults.kills import kill_within
 from tests.faults.world import forgotten
@@ -116,7 +116,7 @@ def host(pair: Pair, number: int, dies_at: int | None = None) -> int:
 
 def _die_at_commit(left: int) -> None:
     """Let this process kill itself just before or just after its n-th COMMIT."""
-    execute, lock = sessions.Cursor.execute, threading.Lock()
+    execute, lock = Cursor.execute, threading.Lock()
 
     def moment() -> None:
         nonlocal left
@@ -125,7 +125,7 @@ def _die_at_commit(left: int) -> None:
             if left < 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    def deadly(cursor: sessions.Cursor, sql: str, values: Any = ()) -> sessions.Cursor:
+    def deadly(cursor: Cursor, sql: str, values: Any = ()) -> Cursor:
         if sql != "COMMIT":
             return execute(cursor, sql, values)
         moment()
@@ -133,7 +133,7 @@ def _die_at_commit(left: int) -> None:
         moment()
         return done
 
-    setattr(sessions.Cursor, "execute", deadly)  # noqa: B010
+    setattr(Cursor, "execute", deadly)  # noqa: B010
 
 
 def _fail_over(pair: Pair, counts: HostCounts) -> Pair:

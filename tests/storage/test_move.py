@@ -10,7 +10,7 @@ import pytest
 
 from salescli.cli import caller
 from salescli.errors import DatabaseUnusable
-from salescli.storage import database, engine, lock, migrate, process, totals
+from salescli.storage import database, engine, lock, migrate, pages, process, totals
 from salescli.storage.schema import VERSION
 from tests import moved, postgres_server
 from tests.postgres_server import Shops
@@ -53,7 +53,7 @@ def whole(where: moved.Where) -> None:
         there = engine.server(connection)
         assert not (there.missing() if there else migrate.missing(connection, VERSION))
         assert not list(totals.differences(connection))
-        assert not list(database.damages(connection, 5))
+        assert not list(pages.damages(connection, 5))
 
 
 def test_a_shop_moved_there_and_back_is_the_same(shop: Shop, to: str, tmp_path: Path) -> None:

@@ -131,9 +131,10 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "storage/restore.py": (),
     "charging/simulate.py": (),
     "storage/database.py": (
-        "_check_not_held_in_wal", "_check_ours_or_older", "_dumped_version", "_wait", "bytes_of", "corrupting",
-        "damages", "lightly", "opened", "path_of", "rewrite", "version_of",
+        "_check_not_held_in_wal", "_check_ours_or_older", "_dumped_version", "_wait", "corrupting", "lightly", "opened",
+        "path_of", "version_of",
     ),
+    "storage/pages.py": (),
     # Servers, and what moves a shop from one to the other: their own tests.
     "storage/postgres/": (),
     "storage/transfer.py": (),

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from salescli.errors import DatabaseUnusable, NotPermitted
 from salescli.rules import permissions
 from salescli.storage.postgres import guards
-from salescli.storage.postgres.connection import SHOP, Connection
+from salescli.storage.postgres.connection import Connection
+from salescli.storage.postgres.cursor import SHOP
 
 READER, OPERATOR, OWNER = "reader", "operator", "owner"
 # Which group each permission needs; a person is in the strongest.

@@ -15,6 +15,7 @@ from salescli.storage import database, offsets
 from salescli.storage import schema as tables
 from salescli.storage.postgres import connection as sessions
 from salescli.storage.postgres import rights
+from salescli.storage.postgres.cursor import SHOP
 
 # Of those who may log in already; others get theirs when an owner says so.
 _GIVE_RIGHTS = (
@@ -87,7 +88,7 @@ def is_taken(url: str) -> bool:
 def remove(url: str) -> None:
     """Remove the shop of a server."""
     with closing(sessions.connect(url)) as opened:
-        opened.execute(f"DROP SCHEMA {sessions.SHOP} CASCADE")
+        opened.execute(f"DROP SCHEMA {SHOP} CASCADE")
 
 
 def login(url: str) -> str:
@@ -103,7 +104,7 @@ def _check_ours(opened: sessions.Connection) -> None:
             f"{opened.url} holds no shop; make one with `salescli init`, or name another database with --db or"
             " SALESCLI_DB"
         )
-    if not opened.execute("SELECT has_schema_privilege(?, 'USAGE')", (sessions.SHOP,)).one():
+    if not opened.execute("SELECT has_schema_privilege(?, 'USAGE')", (SHOP,)).one():
         login = opened.login()
         raise NotPermitted(
             f"{login} is no active user of this shop; an owner can add you: salescli users add {login} --role ROLE;"

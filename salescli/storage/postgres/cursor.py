@@ -1,0 +1,176 @@
+"""The rows of a statement that was sent to a server, by name and place as of a file, and its errors by the same names.
+
+SQL and values of SQLite's kind -> ``Cursor.execute`` -> rows; psycopg2's errors -> ``errors_by_our_names`` -> sqlite3's
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property, lru_cache
+from itertools import islice
+from typing import Any
+
+from salescli.errors import BadData, NotPermitted
+from salescli.storage.postgres import guards
+from salescli.storage.postgres.driver import errors, extensions, psycopg2
+from salescli.storage.postgres.statements import translated
+
+SHOP = "salescli"  # the schema of a shop
+IN_SHOP = f"SET LOCAL search_path TO {SHOP}; "  # of a transaction, or of the statement that it stands before
+ROWS_AT_ONCE = 500
+_BEGIN = re.compile(r"BEGIN( IMMEDIATE)?(; .*)?")
+_INSERT = re.compile(r"(?s)\s*INSERT INTO (\w+) .*")
+_INSERT_VALUES = re.compile(r"(?s)(\s*INSERT INTO \w+ \([^()]*\) VALUES )(\([^()]*(?:\([^()]*\)[^()]*)*\))(.*)")
+_IN_DOUBT = (errors.LockNotAvailable, errors.DeadlockDetected, errors.QueryCanceled)
+
+extensions.register_adapter(bool, lambda value: extensions.AsIs(int(value)))
+TYPES = (
+    extensions.new_type((1700,), "WHOLE", lambda value, _: value and (float(value) if "." in value else int(value))),
+    extensions.new_type((16,), "FLAG", lambda value, _: value and int(value == "t")),
+    extensions.new_type((17,), "BYTES", lambda value, cursor: value and bytes(psycopg2.BINARY(value, cursor))),
+)
+
+
+class Row(tuple[Any, ...]):
+    """A row whose values are asked for by name or by place, as sqlite3.Row."""
+
+    __slots__ = ()
+    places: Mapping[str, int] = {}
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return the value of a column. Raise IndexError, as sqlite3.Row does, where there is none."""
+        if isinstance(key, str):
+            try:
+                key = self.places[key]
+            except KeyError:
+                raise IndexError("No item with that key") from None
+        return super().__getitem__(key)
+
+    def keys(self) -> list[str]:
+        """Return the names of the columns in order."""
+        return list(self.places)
+
+
+class Cursor:
+    """The rows of a statement. Those of ``row_factory`` None are plain tuples."""
+
+    def __init__(self, held: Any, connection: Any) -> None:
+        self._held, self._connection, self._table = held, connection, ""
+        self.row_factory: Any = Row
+
+    def execute(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Cursor:
+        """Execute a statement with SQLite's parameters. Raise sqlite3's errors, which are the house's."""
+        with errors_by_our_names():
+            if begin := _BEGIN.fullmatch(sql):
+                self._connection.begin(self._held, begin[2] or "", writing=begin[1] is not None)
+            else:
+                there = "" if self._connection.in_transaction else IN_SHOP
+                self._held.execute(there + translated(sql), values if isinstance(values, Mapping) else tuple(values))
+        inserted = _INSERT.fullmatch(sql)
+        self._table = inserted[1] if inserted else ""
+        if self.row_factory is Row and self._held.description:
+            self.row_factory = _kind(tuple(column[0] for column in self._held.description))
+        return self
+
+    def executemany(self, sql: str, rows: Iterable[Any]) -> Cursor:
+        """Execute a statement for each of the rows; those to insert go in a few statements."""
+        values, changed, rest = _INSERT_VALUES.fullmatch(translated(sql)), 0, iter(rows)
+        there = "" if self._connection.in_transaction else IN_SHOP
+        with errors_by_our_names():
+            while part := list(islice(rest, ROWS_AT_ONCE)):
+                if values is None:
+                    self._held.executemany(there + translated(sql), part)
+                else:
+                    places = b",".join(self._held.mogrify(values[2], row) for row in part)
+                    head, tail = (values[each].replace("%%", "%").encode() for each in (1, 3))
+                    self._held.execute(there.encode() + head + places + tail)
+                changed += self._held.rowcount
+        self.rowcount = changed
+        return self
+
+    @cached_property
+    def rowcount(self) -> int:
+        """How many rows were changed."""
+        return int(self._held.rowcount)
+
+    @property
+    def description(self) -> Any:
+        """The columns, as the DB API has them."""
+        return self._held.description
+
+    @property
+    def lastrowid(self) -> int | None:
+        """The id that the table of an INSERT gave last, 0 if it gives none; the writer's lock is held."""
+        if not self._table:
+            return None
+        numbered = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?), 0)"
+        return int(self._connection.execute(numbered, (self._table,)).one())
+
+    def one(self) -> Any:
+        """Return the only value of the only row."""
+        return self._held.fetchone()[0]
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+        row = self._held.fetchone()
+        return None if row is None else self._made(row)
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows that are left."""
+        return list(map(self._made, self._held.fetchall()))
+
+    def fetchmany(self, most: int) -> list[Any]:
+        """Return the next rows, at most so many."""
+        return list(map(self._made, self._held.fetchmany(most)))
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the rows that are left."""
+        return map(self._made, self._held) if self._held.description else iter(())
+
+    def _made(self, row: tuple[Any, ...]) -> Any:
+        return row if self.row_factory is None else self.row_factory(row)
+
+    def close(self) -> None:
+        """Forget the rows."""
+        self._held.close()
+
+
+@lru_cache(1000)
+def _kind(names: tuple[str, ...]) -> type[Row]:
+    """Return the type of the rows with these columns; of two of one name the first counts, as in a file."""
+    places = {name: place for place, name in reversed(list(enumerate(names)))}
+    ordered = {name: places[name] for name in names}
+    return type("Row", (Row,), {"__slots__": (), "places": ordered})
+
+
+@contextmanager
+def errors_by_our_names() -> Iterator[None]:
+    """Raise what the driver raises as the error of the same name that every room catches."""
+    try:
+        yield
+    except _IN_DOUBT as error:
+        raise sqlite3.OperationalError(f"database is locked: {_line(error)}") from error
+    except psycopg2.IntegrityError as error:
+        raise sqlite3.IntegrityError(_line(error)) from error
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        raise sqlite3.OperationalError(_line(error)) from error
+    except errors.InsufficientPrivilege as error:
+        raise NotPermitted(
+            f"the server does not let you do this ({_line(error)}): your rights there follow from your role, and an"
+            " owner may give you another: salescli users edit LOGIN --role ROLE"
+        ) from None
+    except psycopg2.ProgrammingError as error:
+        raise sqlite3.ProgrammingError(_line(error)) from error
+    except psycopg2.Error as error:
+        if error.pgcode == guards.REFUSED:
+            raise NotPermitted(f"the server does not let you do this: {_line(error)}") from None
+        if error.pgcode == guards.UNKNOWN:
+            raise BadData(_line(error)) from None
+        raise sqlite3.DatabaseError(_line(error)) from error
+
+
+def _line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

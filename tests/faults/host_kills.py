@@ -166,15 +166,20 @@ def _calm(pair: Pair, counts: HostCounts) -> None:
         os.waitpid(host(pair, 0), 0)
         with closing(database.connect(pair.url)) as connection:
             left = forgotten(connection, pair.now)
-            if not left:
-                paid = connection.execute(
-                    "SELECT count(*) FROM attempts WHERE status = 'succeeded' AND kind = 'charge' AND started_at >= ?",
-                    (time.utc_text(pair.began),),
-                ).fetchone()[0]
-                break
+        if not left:
+            break
         pair.now += timedelta(minutes=30)
     counts.forgotten += left
     counts.charges += sum(pair.charges().values())
-    if not left and paid != len(pair.charges()):
-        counts.violations.append(f"the shop knows of {paid} payments, the book of {len(pair.charges())}")
+    counts.violations += [f"charged, and not known: {what}" for what in _unknown(pair)]
     _compare(pair, counts)
+
+
+def _unknown(pair: Pair) -> list[str]:
+    """Return the payments in the book that the shop does not know as paid, with what it says of them."""
+    with closing(database.connect(pair.url)) as connection:
+        rows = connection.execute("SELECT reference, status, started_at FROM attempts WHERE kind = 'charge'").fetchall()
+    said = {
+        payment: [tuple(row) for row in rows if payment_of(row["reference"]) == payment] for payment in pair.charges()
+    }
+    return [f"{payment}: {of}" for payment, of in said.items() if "succeeded" not in {status for _, status, _ in of}]

@@ -132,7 +132,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "charging/simulate.py": (),
     "storage/database.py": (
         "_check_not_held_in_wal", "_check_ours_or_older", "_dumped_version", "_wait", "corrupting", "lightly", "opened",
-        "path_of", "version_of",
+        "path_of", "sorting", "version_of",
     ),
     "storage/pages.py": (),
     # Servers, and what moves a shop from one to the other: their own tests.

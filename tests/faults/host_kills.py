@@ -24,7 +24,7 @@ from salescli.storage import database
 from salescli.storage.postgres.cursor import Cursor
 from tests.faults.hosts import Pair, shop_of
 from tests.faults.kills import kill_within
-from tests.faults.world import forgotten
+from tests.faults.world import forgotten, payment_of
 
 HOSTS = 3
 TICK_SECONDS = 1.2  # about as long as a tick of all plans takes here; a random kill comes within it

@@ -70,8 +70,8 @@ def test_a_search_finds_the_same(house: House, there: Any) -> None:
     counts = set()
     for _ in range(400):
         words = tuple("".join(some.sample(PARTS, some.randint(1, 3)))[: some.randint(1, 9)] for _ in range(2))
-        _, values = resolve(house.connection, VIEW, words, house.zone)
-        for query in (records.match_query(words[0]), values["query"]):
+        _, found = resolve(house.connection, VIEW, words, house.zone)
+        for query in (records.match_query(words[0]), found["query"]):
             here = [row[0] for row in house.connection.execute(FOUND, (query,))]
             there.execute(statements.translated(FOUND), (query,))
             assert [row[0] for row in there.fetchall()] == here, query

@@ -44,7 +44,6 @@ _FUNCTIONS: tuple[tuple[str, str, str], ...] = (
     ),
     ("times(integer, boolean)", "bigint", "SELECT $1 * $2::int::bigint"),
     ("counted(bigint, boolean)", "bigint", "SELECT CASE WHEN $2 IS NULL THEN $1 ELSE coalesce($1, 0) + $2::int END"),
-    ("more(boolean, integer)", "boolean", "SELECT $1::int > $2"),
     ("plus(boolean)", "bigint", "SELECT $1::int::bigint"),
     ("minus(boolean)", "bigint", "SELECT -($1::int::bigint)"),
     (
@@ -74,7 +73,6 @@ _SUMS = (("whole_sum(bigint)", "int8pl"), ("whole_sum(boolean)", "counted"))
 _OPERATORS = (
     ("+", "text", "integer", "added"),
     ("*", "integer", "boolean", "times"),
-    (">", "boolean", "integer", "more"),
     ("+", None, "boolean", "plus"),
     ("-", None, "boolean", "minus"),
 )

@@ -163,10 +163,10 @@ def _compare(pair: Pair, counts: HostCounts) -> None:
 def _calm(pair: Pair, counts: HostCounts) -> None:
     """Let one host tick as it should for some hours: then nobody may be forgotten, and the shop knows every charge."""
     for _ in range(12):
-        os.waitpid(host(pair, 0), 0)
+        _, status = os.waitpid(host(pair, 0), 0)
         with closing(database.connect(pair.url)) as connection:
             left = forgotten(connection, pair.now)
-        if not left:
+        if not left and not status:
             break
         pair.now += timedelta(minutes=30)
     counts.forgotten += left

@@ -151,30 +151,34 @@ def errors_by_our_names() -> Iterator[None]:
     """Raise what the driver raises as the error of the same name that every room catches."""
     try:
         yield
-    except _IN_DOUBT as error:
-        raise sqlite3.OperationalError(f"database is locked: {_line(error)}") from error
-    except psycopg2.IntegrityError as error:
-        raise sqlite3.IntegrityError(_line(error)) from error
-    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        raise sqlite3.OperationalError(_line(error)) from error
+    except psycopg2.Error as error:
+        raise _by_our_name(error, str(error).partition("\n")[0]) from error
     except ValueError as error:  # of the driver; a file takes such a text
         if "NUL" not in str(error):
             raise
         raise BadData("a server stores no text with a NUL character in it; leave it out") from None
-    except errors.InsufficientPrivilege as error:
-        raise NotPermitted(
-            f"the server does not let you do this ({_line(error)}): your rights there follow from your role, and an"
-            " owner may give you another: salescli users edit LOGIN --role ROLE"
-        ) from None
-    except psycopg2.ProgrammingError as error:
-        raise sqlite3.ProgrammingError(_line(error)) from error
-    except psycopg2.Error as error:
-        if error.pgcode == guards.REFUSED:
-            raise NotPermitted(f"the server does not let you do this: {_line(error)}") from None
-        if error.pgcode == guards.UNKNOWN:
-            raise BadData(_line(error)) from None
-        raise sqlite3.DatabaseError(_line(error)) from error
 
 
-def _line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+def _by_our_name(error: Exception, line: str) -> Exception:
+    code = getattr(error, "pgcode", None)
+    if code == guards.REFUSED:
+        return NotPermitted(f"the server does not let you do this: {line}")
+    if code == guards.UNKNOWN:
+        return BadData(line)
+    if isinstance(error, errors.InsufficientPrivilege):
+        return NotPermitted(
+            f"the server does not let you do this ({line}): your rights there follow from your role, and an owner may"
+            " give you another: salescli users edit LOGIN --role ROLE"
+        )
+    if isinstance(error, _IN_DOUBT):
+        return sqlite3.OperationalError(f"database is locked: {line}")
+    return next(ours for theirs, ours in _NAMES if isinstance(error, theirs))(line)
+
+
+_NAMES: tuple[tuple[type[Exception], type[Exception]], ...] = (
+    (psycopg2.IntegrityError, sqlite3.IntegrityError),
+    (psycopg2.OperationalError, sqlite3.OperationalError),
+    (psycopg2.InterfaceError, sqlite3.OperationalError),
+    (psycopg2.ProgrammingError, sqlite3.ProgrammingError),
+    (psycopg2.Error, sqlite3.DatabaseError),
+)

@@ -13,6 +13,7 @@ from salescli.catalogue import customers, records
 from salescli.lists.customers import VIEW
 from salescli.lists.filters import FILTERS
 from salescli.rules import names
+from salescli.storage.clauses import FOUND_CUSTOMERS
 from tests import postgres_server
 from tests.conftest import House
 
@@ -80,8 +81,13 @@ def test_a_search_finds_the_same(house: House, there: Any) -> None:
 
 
 def test_a_search_uses_an_index_that_follows_its_table(there: Any) -> None:
-    there.execute("SET LOCAL enable_seqscan = off")
-    there.execute("EXPLAIN " + statements.translated(FOUND), (records.match_query("some"),))
+    there.execute(
+        "INSERT INTO customers (id, name, name_key, created_at)"
+        " SELECT 1000 + n, 'Anna ' || n, '', 'now' FROM generate_series(1, 3000) AS numbers (n)"
+    )
+    there.execute("ANALYZE customers")
+    first = f"{FOUND_CUSTOMERS.format(query='?')} LIMIT 101"
+    there.execute("EXPLAIN " + statements.translated(first), (records.match_query("some"),))
     assert "customers_search_words" in str(there.fetchall())
     there.execute(
         "INSERT INTO offers (id, number, name, name_key, price_minor, currency, created_at)"

@@ -69,7 +69,7 @@ FUNCTIONS: tuple[tuple[str, str, str], ...] = (
     ("name_key(name text)", "text", _key()),
     (
         "words_of(VARIADIC columns text[])",
-        "tsvector",
+        "tsvector COST 10000",  # as long as reading thousands of rows: else all rows are read, and no index
         "SELECT coalesce(string_agg(word || ':' || place, ' '), '')::tsvector"
         f" FROM unnest({_words(_TOGETHER)}) WITH ORDINALITY AS of_columns (word, place)"
         f" WHERE word <> '{_APART}'",

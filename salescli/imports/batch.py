@@ -90,7 +90,7 @@ def find_known(run: ImportRun, table: str, numbers: Sequence[str]) -> dict[str, 
         "WHERE r.source = ? AND r.source_number IN"
     )
     found = run.work.connection.execute(f"{sql} ({places(numbers)})", (run.request.source, *numbers))
-    return {number: Known(*rest) for number, *rest in found}
+    return {row[0]: Known(row[1], row[2], row[3]) for row in found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,8 @@ class Steps(Generic[R, F]):
         """Import rows and return the outcome of each; nothing of a bad row is written."""
         marks = [self.marks(row) for row in rows]
         numbers = self._numbers(rows)
-        known = self.known([number for number in numbers if number])
+        asked = {number for number in numbers if number}
+        known = self.known(list(asked))
         batch = [
             _Unread(number, row.line) if _is_same(known.get(number), mark) else attempted(self._read, row)
             for row, number, mark in zip(rows, numbers, marks, strict=True)
@@ -125,20 +126,22 @@ class Steps(Generic[R, F]):
                 batch[place] = attempted(self._read, rows[place])
         read = [one.record for one in batch if isinstance(one, _Read)]
         self.ahead(read)
-        known = {**known, **self.known([record.number for record in read if record.number not in known])}
+        if others := [record.number for record in read if record.number not in asked]:
+            known = {**known, **self.known(others)}
         self.expect([known[number] for number, _ in lines if number in known])
 
-        def take_one(one: _Read[R] | _Unread | BadRow, mark: bytes) -> Outcome | BadRow:
+        def take_one(one: _Read[R] | BadRow, mark: bytes) -> Outcome | BadRow:
             if isinstance(one, BadRow):
                 return one
-            if isinstance(one, _Unread):
-                return "unchanged"
             earlier = first.get(one.number, one.line)
             if earlier != one.line:
                 return (self.again or self.refuse_again)(one.fields, one.record, earlier)
             return self._taken(one, known.get(one.number), mark)
 
-        return [attempted(take_one, one, mark) for one, mark in zip(batch, marks, strict=True)]
+        return [
+            "unchanged" if isinstance(one, _Unread) else attempted(take_one, one, mark)
+            for one, mark in zip(batch, marks, strict=True)
+        ]
 
     def _numbers(self, rows: Sequence[Row]) -> list[str]:
         """Return the numbers of rows as they are written."""

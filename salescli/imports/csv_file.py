@@ -12,7 +12,7 @@ import re
 import tempfile
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import compress
+from itertools import chain, compress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, ParamSpec, TypeVar, cast
 
@@ -111,6 +111,8 @@ class Row(NamedTuple):  # a tuple is created faster: a million per import
     @property
     def blank(self) -> bool:
         """Whether it has neither values nor problems."""
+        if self.names and self.names[0] and self.cells[0][:1].isalnum():
+            return False  # as are nearly all
         return not self.problems and not any(map(trimmed, compress(self.cells, self.names)))
 
 
@@ -218,30 +220,31 @@ class Table:
         return self._bytes.count
 
     def __iter__(self) -> Iterator[Row]:
-        for line, cells in self.lines():
+        for line, cells in chain.from_iterable(self.blocks()):
             row = self._row(line, cells) if isinstance(cells, list) else cells
-            if line not in self._totals and not row.blank:
+            if not row.blank and line not in self._totals:
                 yield row
 
-    def lines(self) -> Iterator[tuple[int, list[str] | Row]]:
-        """Yield the first line and the cells of each row that has any; of one that is not CSV the bad row."""
+    def blocks(self) -> Iterator[list[tuple[int, list[str] | Row]]]:
+        """Yield the first line and the cells of each row that has any, some at a time; of one that is not CSV its row.
+
+        That row is a bad one.
+        """
         lines, reader, delimiter = self._lines, self._reader, self._delimiter
         while True:
             first = lines.begin()
             if plain := lines.plain():
-                for line, text in enumerate(plain, first):
-                    if text:
-                        yield line, text.split(delimiter)
+                yield [(line, text.split(delimiter)) for line, text in enumerate(plain, first) if text]
                 continue
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                yield first, self._unreadable(first, str(error))
+                yield [(first, self._unreadable(first, str(error)))]
                 continue
             if cells:
-                yield first, cells
+                yield [(first, cells)]
 
     def _row(self, line: int, cells: list[str]) -> Row:
         if self._unnamed and not any(map(str.strip, cells[len(self.header) :])):

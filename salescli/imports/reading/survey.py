@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 
 from salescli.imports.csv_file import Table
 from salescli.imports.reading.conventions import ColumnSurvey, Conversion, Unclear, UnclearColumns
@@ -62,15 +62,16 @@ def _look(table: Table, columns: Columns, currencies: dict[int, set[str]]) -> tu
     A cell whose type says its value needs no convention.
     """
     width, last = len(table.header), (0, [""])
-    rows = ((line, cells) for line, cells in table.lines() if isinstance(cells, list))
+    rows = chain.from_iterable(table.blocks())
     while batch := list(islice(rows, _BATCH)):
-        by_place = list(zip(*(cells for _, cells in batch if len(cells) >= width), strict=False))
+        good = [(line, cells) for line, cells in batch if isinstance(cells, list)]
+        by_place = list(zip(*(cells for _, cells in good if len(cells) >= width), strict=False))
         for place, column in columns.items() if by_place else ():
             cells = by_place[place]
             column.look([cell for cell in cells if not isinstance(cell, Typed)] if table.is_sheet else cells)
         for place, seen in currencies.items() if by_place else ():
             seen.update(by_place[place])
-        last = next((row for row in reversed(batch) if any(map(str.strip, row[1]))), last)
+        last = next((row for row in reversed(good) if any(map(str.strip, row[1]))), last)
     return last
 
 

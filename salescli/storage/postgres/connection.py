@@ -377,11 +377,15 @@ def _errors() -> Iterator[None]:
     except psycopg2.ProgrammingError as error:
         raise sqlite3.ProgrammingError(_line(error)) from error
     except psycopg2.Error as error:
-        if error.pgcode == guards.REFUSED:
-            raise NotPermitted(f"the server does not let you do this: {_line(error)}") from None
-        if error.pgcode == guards.UNKNOWN:
-            raise BadData(_line(error)) from None
-        raise sqlite3.DatabaseError(_line(error)) from error
+        raise _by_code(error) from error
+
+
+def _by_code(error: Any) -> Exception:
+    if error.pgcode == guards.REFUSED:
+        return NotPermitted(f"the server does not let you do this: {_line(error)}")
+    if error.pgcode == guards.UNKNOWN:
+        return BadData(_line(error))
+    return sqlite3.DatabaseError(_line(error))
 
 
 def _line(error: Exception) -> str:

@@ -181,13 +181,13 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def sorting(connection: sqlite3.Connection) -> Iterator[None]:
-    """Halve the page cache while SQLite sorts much in a block: a sort takes as much memory again as the cache may."""
+def sorting(connection: sqlite3.Connection, at_once: int = 1) -> Iterator[None]:
+    """Take less for the page cache while SQLite sorts much in a block: each sort takes as much memory again."""
     if engine.server(connection):
         yield
         return
     size = connection.execute("PRAGMA cache_size").fetchone()[0]
-    connection.execute(f"PRAGMA cache_size = {size // 2}")
+    connection.execute(f"PRAGMA cache_size = {size // (1 + at_once)}")
     try:
         yield
     finally:

@@ -5,7 +5,6 @@ Every other room names these and never the engine. A database is a file, or a sh
 
 from __future__ import annotations
 
-import sqlite3
 from sqlite3 import Connection as Connection
 from sqlite3 import Cursor as Cursor
 from sqlite3 import DatabaseError as DatabaseError
@@ -72,7 +71,7 @@ class Server(Protocol):
 
 def server(connection: Connection) -> Server | None:
     """Return what a connection to a server tells; None of one to a file."""
-    return None if isinstance(connection, sqlite3.Connection) else cast("Server", connection)
+    return cast("Server", connection) if hasattr(connection, "url") else None
 
 
 def is_url(where: FilePath) -> bool:

@@ -9,10 +9,12 @@ from salescli.storage import database, engine
 
 
 def bytes_of(connection: sqlite3.Connection) -> int:
-    """Return the size of a database; on a server, of the shop in it, since an empty database has 8 MB already."""
+    """Return the size of a database; of one on a server, of the shop's tables and indexes: it holds 8 MB of its own."""
     if engine.server(connection):
-        sizes = "sum(pg_total_relation_size(oid)) FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
-        return int(connection.execute(f"SELECT {sizes} AND relkind = 'r'").fetchone()[0])
+        sizes = (
+            "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relnamespace = current_schema()::regnamespace"
+        )
+        return int(connection.execute(f"{sizes} AND relkind = 'r'").fetchone()[0])
     pages, size = (int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "page_size"))
     return pages * size
 

@@ -86,11 +86,12 @@ def rehearse(work: Work) -> Upgraded | None:
 
 def _migrated(work: Work, before: int) -> tuple[tuple[str, ...], int]:
     """Migrate, verify and record; return the changes, and how many totals were wrong."""
-    migrate.run(work.connection)
-    check(work.connection, "the upgraded database", VERSION)
-    wrong = sum(1 for _ in totals.differences(work.connection))
-    if wrong:
-        totals.recount(work.connection)
+    with database.sorting(work.connection, at_once=3):
+        migrate.run(work.connection)
+        check(work.connection, "the upgraded database", VERSION)
+        wrong = sum(1 for _ in totals.differences(work.connection))
+        if wrong:
+            totals.recount(work.connection)
     history.record(work, "file", None, "upgraded", {"version": (before, VERSION)})
     return tuple(migrate.changes(before)), wrong
 

@@ -1,4 +1,4 @@
-"""One command line in process, counted: VM steps of SQLite, processor's seconds, most memory, its dearest statement.
+"""One command line in process, counted: VM steps of SQLite, processor's seconds, memory, its dearest statement.
 
 Each runs in a fork of a process that has imported all commands: as cold as a command, without the start of Python.
 """
@@ -6,7 +6,6 @@ Each runs in a fork of a process that has imported all commands: as cold as a co
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import json
@@ -38,7 +37,7 @@ class Counted:
 
     steps: int
     cpu: float
-    peak_mib: float
+    grown_mib: float  # what its memory grew by at most; a fork begins with the bench's
     statements: int
     commits: int
     held: float  # seconds for which it kept other writers waiting
@@ -64,8 +63,6 @@ def warm() -> None:
             importlib.import_module(name)
     gc.collect()
     gc.freeze()
-    with contextlib.suppress(OSError, AttributeError):  # as where there is no glibc
-        ctypes.CDLL(None).malloc_trim(0)  # else a fork's peak begins with what made its file
 
 
 def counted(path: str | os.PathLike[str], words: Sequence[str]) -> Counted:
@@ -82,8 +79,9 @@ def counted(path: str | os.PathLike[str], words: Sequence[str]) -> Counted:
         found = json.loads(told.read() or b"{}")
         message = said.read().decode(errors="replace").strip()
     cpu = found.get("cpu", used.ru_utime + used.ru_stime)
+    grown = (used.ru_maxrss - found.get("began_kib", 0)) / _MIB
     return Counted(
-        found.get("steps", 0), cpu, used.ru_maxrss / _MIB, found.get("statements", 0), found.get("commits", 0),
+        found.get("steps", 0), cpu, grown, found.get("statements", 0), found.get("commits", 0),
         found.get("held", 0.0), found.get("dearest", ""), found.get("dearest_steps", 0), found.get("code", code),
         message,
     )  # fmt: skip
@@ -101,10 +99,11 @@ def _run(path: str, words: Sequence[str], told: int, said: int) -> None:
 
         run([f"--db={path}", *_FIRST])  # what the first command of a fork pays for its copy of the memory
         counter = Counter(path)
-        began = time.process_time()
+        began, began_kib = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         with counter.watching():
             code = run([f"--db={path}", *words])
-        found = {"cpu": time.process_time() - began, "code": -1 if counter.stopped else code, **counter.told()}
+        code_told = -1 if counter.stopped else code
+        found = {"cpu": time.process_time() - began, "began_kib": began_kib, "code": code_told, **counter.told()}
         os.write(told, json.dumps(found).encode())
     except BaseException as error:
         os.write(2, f"{type(error).__name__}: {error}\n".encode())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 PROGRAMS = ("sqlite3", "sqlite-utils", "hledger", "ledger", "bean-query")
 MODULES = ("duckdb", "pandas")
+_ALONE = "import sys; sys.modules.update(numpy=None, pandas=None); from {}"
 HERE = Path(sys.executable).parent  # the environment's own programs, whether or not it is activated
 
 
@@ -24,12 +25,16 @@ def salescli(path: Path | str, *words: str | Path) -> list[str | Path]:
     return [found, "--db", path, *words]
 
 
+def alone(path: Path, *words: str | Path) -> list[str | Path]:
+    """Return our own command line without pandas and numpy, for what uses sqlite-utils: it would import them here."""
+    return [sys.executable, "-c", _ALONE.format("salescli.__main__ import main; main()"), "--db", path, *words]
+
+
 def sqlite_utils(*words: str | Path) -> list[str | Path] | None:
-    """Return its command line, or None; without pandas and numpy, which it would import where the bench has them."""
+    """Return its command line, or None; without pandas and numpy, as ours."""
     if program("sqlite-utils") is None:
         return None
-    alone = "import sys; sys.modules.update(numpy=None, pandas=None); from sqlite_utils.cli import cli; cli()"
-    return [sys.executable, "-c", alone, *words]
+    return [sys.executable, "-c", _ALONE.format("sqlite_utils.cli import cli; cli()"), *words]
 
 
 def there() -> set[str]:

@@ -76,7 +76,7 @@ def _memory(path: Path, found: Found, orders: int) -> Iterator[Figure]:
     heaviest: dict[str, tuple[Case, Counted]] = {}
     for case, took in found:
         command = " ".join(case.words[: 1 if case.words[0] in _ALONE else 2])
-        if command not in heaviest or took.peak_mib > heaviest[command][1].peak_mib:
+        if command not in heaviest or took.grown_mib > heaviest[command][1].grown_mib:
             heaviest[command] = case, took
     peaks: dict[str, float] = {}
     for command, (case, _) in heaviest.items():
@@ -112,14 +112,16 @@ def told(path: Path, found: Found, refused: Found) -> Iterator[str]:
                 seen.add(shape)
                 yield f"      {' '.join(took.dearest.split())[:900]}"
                 yield from (f"        | {step}" for step in plan(path, took.dearest))
-        heaviest = sorted(ones, key=lambda one: one[1].peak_mib, reverse=True)[:3]
-        yield "   by memory: " + "; ".join(f"{case} {took.peak_mib:.0f} MiB" for case, took in heaviest)
+        heaviest = sorted(ones, key=lambda one: one[1].grown_mib, reverse=True)[:3]
+        yield "   by what their memory grew: " + "; ".join(
+            f"{case} {took.grown_mib:.0f} MiB" for case, took in heaviest
+        )
 
 
 def _line(case: Case, took: Counted) -> str:
     stopped = " (stopped: at least)" if took.was_stopped else ""
     steps = f"{took.steps / 1e6:8.2f} M steps, {took.dearest_steps / 1e6:.2f} M of them in one statement"
-    return f"   {amount(took.cpu):>8}{stopped} {steps}, {took.peak_mib:.0f} MiB: {case}"
+    return f"   {amount(took.cpu):>8}{stopped} {steps}, {took.grown_mib:.0f} MiB more: {case}"
 
 
 def _shape(sql: str) -> str:

@@ -74,7 +74,7 @@ def _figures(folder: Path, path: Path, orders: int) -> Measured:
 
 
 def _one(path: Path, orders: int, metric: str, words: Words, agree: object = None) -> tuple[Figure, Taken]:
-    taken = processes({OURS: Command(peers.salescli(path, *words))}, 1, warm=False)
+    taken = processes({OURS: Command(peers.alone(path, *words))}, 1, warm=False)
     right = agree() if callable(agree) else None
     return timed("writes", metric, orders, taken, by="cpu", agree=right), taken[OURS]
 

@@ -26,7 +26,7 @@ from salescli.rules import permissions
 from salescli.rules.permissions import Actor
 from salescli.sales import sales_plans
 from tests.conftest import House
-from tests.inside import dump
+from tests.inside import check_search, dump
 from tests.story import Story
 
 
@@ -108,9 +108,7 @@ def test_a_search_for_the_duplicate_finds_the_one_that_stays_and_its_orders(twic
     assert _listed(twice.house, order_list.VIEW, Filters(search=(words,), kind=("all",))) == [4, 3, 2, 1]
     assert _listed(twice.house, order_list.VIEW, Filters(customer=(words,), kind=("all",))) == [4, 3, 2, 1]
     assert _listed(twice.house, order_list.VIEW, Filters(customer=("2",), kind=("all",))) == [4, 3, 2, 1]
-    twice.house.connection.execute(
-        "INSERT INTO customers_search (customers_search, rank) VALUES ('integrity-check', 1)"
-    )
+    check_search(twice.house.connection, "customers")
 
 
 def _listed(house: House, view: Any, filters: Filters) -> list[int]:

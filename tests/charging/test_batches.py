@@ -105,6 +105,7 @@ def test_a_copy_that_came_to_life_takes_no_more_statements_for_more_payments(man
     assert of_64 <= of_32 <= 2 * 32
 
 
+@pytest.mark.of_files("SQLite's steps")
 def test_an_idle_tick_reads_no_more_of_a_larger_file(many: Story) -> None:
     def steps() -> int:
         done = [0]
@@ -161,7 +162,7 @@ def _of_no_chance(row: sqlite3.Row) -> tuple[Any, ...]:
 def test_what_is_settled_together_is_as_if_each_were_settled_alone(many: Story) -> None:
     connection = many.house.connection
     connection.execute("UPDATE recurring SET payments_total = 2, retry_after = '8h' WHERE id % 3 = 0")
-    connection.execute("BEGIN")
+    connection.execute("BEGIN IMMEDIATE")
     together = _after_and_back(many, [len(ANSWERS)])
     alone = _after_and_back(many, [1] * len(ANSWERS))
     connection.execute("ROLLBACK")

@@ -445,7 +445,7 @@ def one_resumed_beside_five_thousand_due_is_charged_within_ten_minutes(world: Wo
 
 def _copies(connection: Any, number: int) -> None:
     """Give so many copies of the newest plan, as an import would."""
-    columns = [row["name"] for row in connection.execute("PRAGMA table_info (recurring)")]
+    columns = [column[0] for column in connection.execute("SELECT * FROM recurring LIMIT 0").description]
     names = ", ".join({*columns} - {"id", "uid", "initial_order_id"})
     connection.execute(
         "WITH RECURSIVE copies (copy) AS (SELECT 1 UNION ALL SELECT copy + 1 FROM copies WHERE copy < :number)"

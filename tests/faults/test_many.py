@@ -21,7 +21,7 @@ def many_due(story: Story, number: int, token: str = "tok_ok", through: str = "S
         c for c in _columns(story) if c not in ("id", "uid", "source", "source_number", "initial_order_id", "token")
     ]
     names = ", ".join(columns)
-    story.house.connection.execute("BEGIN")
+    story.house.connection.execute("BEGIN IMMEDIATE")
     for copy in range(number - 1):
         story.house.connection.execute(
             f"INSERT INTO recurring (uid, source, source_number, token, {names})"
@@ -35,7 +35,7 @@ def many_due(story: Story, number: int, token: str = "tok_ok", through: str = "S
 
 
 def _columns(story: Story) -> list[str]:
-    return [row["name"] for row in story.house.connection.execute("PRAGMA table_info (recurring)")]
+    return [column[0] for column in story.house.connection.execute("SELECT * FROM recurring LIMIT 0").description]
 
 
 def test_a_crew_charges_each_of_many_once(story: Story) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from time import sleep
@@ -589,7 +590,8 @@ def test_a_tick_that_dies_anywhere_charges_once(
             desk.at("2026-02-28 10:00").tick()
     assert fake.calls() == ["create", "confirm", *calls]
 
-    assert desk.at("2026-02-28 10:05").tick().recovered == 1
+    # On a server only its lease tells that a process has died.
+    assert desk.at(f"2026-02-28 10:{'10' if desk.house.url else '05'}").tick().recovered == 1
 
     assert desk.plan(plan).payments_made == 2
     judged(fake, 2)
@@ -605,7 +607,7 @@ def test_a_payment_that_another_process_took_over_while_it_was_prepared_is_not_c
     class Overtaken(Stripe):
         def prepare(self, charge: Charge) -> str:
             id = super().prepare(charge)
-            with database.connect(desk.house.run.named) as other:
+            with closing(database.connect(desk.house.run.named)) as other:
                 other.execute("UPDATE attempts SET fence = fence + 1, owner = NULL WHERE status = 'live'")
             return id
 

@@ -26,6 +26,7 @@ from salescli.imports.order_reader import OrderReader
 from salescli.imports.order_row import COLUMNS
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting
 from salescli.sales.orders import Order
+from salescli.storage import database
 from tests.conftest import House
 from tests.importing import as_csv, contents, refused
 from tests.imports.test_orders import PLAIN, csv_of, load, order
@@ -184,7 +185,7 @@ def test_an_update_and_new_orders_of_one_file_have_ids_of_their_own(house: House
     )
     invoices = {number: order(house, number)["i_status"] for number in ("A1", "A2", "B1", "B2")}
     assert invoices == {"A1": "refund", "A2": "completed", "B1": "completed", "B2": "refund"}
-    assert house.connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    assert list(database.damages(house.connection, 1)) == []
 
 
 def test_no_two_imported_orders_have_one_uid(house: House) -> None:

@@ -64,7 +64,8 @@ def test_a_hostile_name_is_text_in_a_letter(story: Story, post: Mailboxes, name:
     "address",
     [
         "olena@example.com\r\nBcc: all@example.com", "olena@example.com, all@example.com", "олена@example.com",
-        "olena@приклад.укр", "a" * 300 + "@example.com", "<olena@example.com>", "olena@exa\x00mple.com", "@", "",
+        "olena@приклад.укр", "a" * 300 + "@example.com", "<olena@example.com>", "@", "",
+        pytest.param("olena@exa\x00mple.com", marks=pytest.mark.of_files("a server takes no NUL")),
         "=?utf-8?q?a=0D=0ABcc:_all=40example.com?=@example.com",
         "olena @example.com", "-oQ/tmp@example.com", "olena@example.com\t", '"a b"@example.com', "a:b;@example.com",
     ],

@@ -121,6 +121,7 @@ def test_a_case_is_counted_and_its_dearest_statement_named(kept: Path) -> None:
     one, all_of_them = (counted(path, ["orders", "list", "--limit", limit]) for limit in ("1", "0"))
     assert one.code == all_of_them.code == 0
     assert all_of_them.steps > 10 * one.steps
+    assert 0 <= one.grown_mib < 20  # without what the bench itself has
     assert "FROM orders o" in all_of_them.dearest
     assert counted(path, ["orders", "list", "--offer", "qqqzzz"]).code == 3
     assert sweep.plan(path, all_of_them.dearest)

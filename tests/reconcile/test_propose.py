@@ -231,7 +231,7 @@ _LINES = st.fixed_dictionaries(
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(rows=st.lists(_LINES, min_size=1, max_size=5), extra=st.integers(0, 2))
 def test_applying_twice_changes_nothing_the_second_time(shop: Story, rows: list[Row], extra: int) -> None:
-    shop.house.connection.execute("BEGIN")
+    shop.house.connection.execute("BEGIN IMMEDIATE")
     try:
         for _ in range(extra):
             shop.at("2026-03-02 10:00").pay(shop.order("7", through="Bank transfer"))

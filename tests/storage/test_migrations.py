@@ -173,7 +173,7 @@ def told_alike(connection: sqlite3.Connection) -> dict[str, list[dict[str, Any]]
     found = {name: rows for name, rows in tables(connection).items() if rows}
     found["totals"] = [row for row in found["totals"] if row["events"]]
     for row in found["ticks"]:
-        del row["version"]
+        del row["version"], row["ended_at"]  # 0.1.0 asked the machine, and not the run, for the time
     for row in found["recurring"]:
         del row["imported_as"]  # another digest than 0.1.0's; imports know both
     for row in found["erased"]:

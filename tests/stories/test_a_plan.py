@@ -322,8 +322,8 @@ def test_a_payment_in_the_hands_of_another_machine_is_found_out_once_its_lease_i
     plan = story.subscribed("7", token="tok_timeout_after_charge")
     story.at("2026-02-28 10:00").tick()
     story.house.connection.execute("UPDATE attempts SET owner = 'elsewhere/boot/1/1' WHERE status = 'live'")
-    assert story.at("2026-02-28 10:30").tick().recovered == 0
-    assert story.at("2026-02-28 11:00").tick().recovered == 1
+    assert story.at("2026-02-28 10:09").tick().recovered == 0
+    assert story.at("2026-02-28 10:11").tick().recovered == 1
     assert (story.plan(plan).payments_made, story.charges()) == (2, 2)
 
 

@@ -157,6 +157,10 @@ def errors_by_our_names() -> Iterator[None]:
         raise sqlite3.IntegrityError(_line(error)) from error
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         raise sqlite3.OperationalError(_line(error)) from error
+    except ValueError as error:  # of the driver; a file takes such a text
+        if "NUL" not in str(error):
+            raise
+        raise BadData("a server stores no text with a NUL character in it; leave it out") from None
     except errors.InsufficientPrivilege as error:
         raise NotPermitted(
             f"the server does not let you do this ({_line(error)}): your rights there follow from your role, and an"

@@ -143,7 +143,7 @@ def resolve(
             raise WrongStatus(
                 f"invoice {invoice_id} has no unknown outcome; `salescli doctor` lists the invoices that do"
             )
-        if attempt.worked_on(work.now):
+        if attempt.worked_on(work.written_at):
             raise WrongStatus(f"invoice {invoice_id} is being worked on right now; wait for that to end")
         history.record(work, "invoice", invoice_id, f"resolved: {became}", reason=why)
         answer = Answer(became, code=settle.RESOLVED, message=why)

@@ -140,7 +140,7 @@ def _opened(work: Work, several: Sequence[Recurring], systems: Mapping[int, Paym
         )
         for due in several
     ]
-    opened = new_attempts.plan(work.connection, planned, work.now)
+    opened = new_attempts.plan(work, planned)
     for due, attempt in zip(several, opened, strict=True):
         columns = pay.begun(work, systems[due.payment_system_id])
         batch.change(INVOICE, found[due.id], f"attempt {attempt.number}", columns)

@@ -160,7 +160,7 @@ def begin(
     system: PaymentSystem,
 ) -> Attempt:
     """Open an attempt of an invoice, which becomes Processing, or stays Open until a person confirms it (R29, R37)."""
-    attempt = new_attempts.open_attempt(work.connection, invoice, new, work.now)
+    attempt = new_attempts.open_attempt(work, invoice, new)
     invoices.change(work, invoice, f"attempt {attempt.number}", begun(work, system))
     return attempt
 

@@ -36,7 +36,7 @@ def recover(
     the clock is in doubt, a payment is settled at the gateway's time, or waits: no date of ours would be right.
     """
     silent: set[int] = set()
-    for abandoned in attempts.abandoned(run.work.connection, run.work.now):
+    for abandoned in attempts.abandoned(run.work.connection, run.work.now, run.work.written_at):
         if stopping():
             return
         if abandoned.payment_system_id in silent:
@@ -104,7 +104,7 @@ def _taken_over(run: ChargingRun, abandoned: Attempt, only: tuple[str, ...] | No
     if only is not None and system.gateway not in only:
         return None
     with database.transaction(run.work.connection):
-        attempt = attempts.take_over(run.work.connection, abandoned, run.work.now)
+        attempt = attempts.take_over(run.work.connection, abandoned, run.work.written_at)
         if attempt is None:
             return None
         request = calls.request_of(run.work.connection, attempt)

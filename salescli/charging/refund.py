@@ -278,7 +278,7 @@ def _refund_through_gateway(
             reason=reason,
             owner=attempts.owner(work.connection),
         )
-        attempt = new_attempts.open_attempt(work.connection, invoice, new, work.now)
+        attempt = new_attempts.open_attempt(work, invoice, new)
         request = calls.request_of(work.connection, attempt)
     with calls.warn_if_cut(attempt):
         late = elsewhere.may_be_done(work.connection, since, work.now)

@@ -93,7 +93,7 @@ def _write_down(run: ChargingRun, tick_id: int | None, began: Callable[[], int],
 def _is_idle(work: Work) -> bool:
     """Return whether nothing is to be charged or resolved: such a tick is written down once, at its end."""
     return not (
-        attempts.abandoned(work.connection, work.now)
+        attempts.abandoned(work.connection, work.now, work.written_at)
         or recurring.resuming(work.connection, work.now)
         or recurring.due(work.connection, work.now, limit=1)
     )
@@ -154,10 +154,10 @@ def _ended_early(run: ChargingRun) -> TickCounts:
 
 
 def forecast(
-    connection: engine.Connection, now: datetime, *, zone: ZoneInfo, limit: int | None = None
+    connection: engine.Connection, now: datetime, clock_now: datetime, *, zone: ZoneInfo, limit: int | None = None
 ) -> Iterator[str]:
     """Yield a line for each step that a tick at ``now`` would take; nothing is written and no gateway called (B2)."""
-    for attempt in attempts.abandoned(connection, now):
+    for attempt in attempts.abandoned(connection, now, clock_now):
         yield f"would look up invoice {attempt.invoice_id} at its gateway ({attempt.kind}, {attempt.reference})"
     if held := [line for line in limits.status(connection) if line.startswith("charging is off")]:
         yield f"{held[0]}: nothing else would be charged"

@@ -57,12 +57,15 @@ class Attempt:
         """Return the record of a row of ``attempts``."""
         return cls(**{name: row[name] for name in cls.__slots__})
 
-    def worked_on(self, now: datetime) -> bool:
-        """Return whether a process works on it: here one that runs, on another machine one whose lease holds."""
+    def worked_on(self, clock: datetime) -> bool:
+        """Return whether a process works on it: here one that runs, on another machine one whose lease holds.
+
+        By the clock, not by a time that a person gave: that ends no lease.
+        """
         if self.owner is None:
             return False
         if self.owner.partition("/")[0] != os.uname().nodename:
-            return now - time.from_text(self.owned_at) < LEASE
+            return clock - time.from_text(self.owned_at) < LEASE
         return process.may_run(self.owner)
 
     def age(self, now: datetime) -> timedelta:
@@ -247,23 +250,23 @@ def _wait(attempt: Attempt) -> timedelta:
     return _LOOKUPS_AFTER[attempt.lookups] if attempt.lookups < len(_LOOKUPS_AFTER) else timedelta(days=1)
 
 
-def abandoned(connection: engine.Connection, now: datetime) -> list[Attempt]:
-    """Return the live attempts that no process works on and whose look-up is due, oldest first."""
+def abandoned(connection: engine.Connection, now: datetime, clock: datetime) -> list[Attempt]:
+    """Return the live attempts that no process works on, by the clock, and whose look-up is due, oldest first."""
     rows = connection.execute(
         "SELECT a.* FROM attempts a JOIN payment_systems p ON p.id = a.payment_system_id"
         " WHERE a.status = 'live' AND p.gateway <> 'manual' AND (a.next_lookup_at IS NULL OR a.next_lookup_at <= ?)"
         " ORDER BY a.id + 0",  # a sort of the few that are live, found by their index: not a walk through all
         (time.utc_text(now),),
     ).fetchall()
-    return [attempt for attempt in map(Attempt.from_row, rows) if not attempt.worked_on(now)]
+    return [attempt for attempt in map(Attempt.from_row, rows) if not attempt.worked_on(clock)]
 
 
-def take_over(connection: engine.Connection, attempt: Attempt, now: datetime) -> Attempt | None:
+def take_over(connection: engine.Connection, attempt: Attempt, clock: datetime) -> Attempt | None:
     """Become the owner of an abandoned attempt with a new fence; None when another process was quicker."""
     changed = connection.execute(
-        "UPDATE attempts SET owner = :owner, owned_at = :now, fence = fence + 1"
+        "UPDATE attempts SET owner = :owner, owned_at = :clock, fence = fence + 1"
         " WHERE id = :id AND status = 'live' AND fence = :fence",
-        {"owner": owner(connection), "now": time.utc_text(now), "id": attempt.id, "fence": attempt.fence},
+        {"owner": owner(connection), "clock": time.utc_text(clock), "id": attempt.id, "fence": attempt.fence},
     )
     return get(connection, attempt.id) if changed.rowcount == 1 else None
 

@@ -15,6 +15,7 @@ from salescli.sales.attempts import Attempt
 from salescli.sales.invoices import Invoice
 from salescli.storage import database, engine, many, process
 from salescli.storage.clauses import Where
+from salescli.storage.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,10 @@ class NewAttempt:
     owner: str | None = None
 
 
-def open_attempt(connection: engine.Connection, invoice: Invoice, new: NewAttempt, now: datetime) -> Attempt:
+def open_attempt(work: Work, invoice: Invoice, new: NewAttempt) -> Attempt:
     """Make an attempt of ``invoice`` live; the caller commits before calling the gateway (I2)."""
-    opened = plan(connection, [Planned(invoice.id, _customer_id(connection, invoice), new)], now)
-    write(connection, opened)
+    opened = plan(work, [Planned(invoice.id, _customer_id(work.connection, invoice), new)])
+    write(work.connection, opened)
     return opened[0]
 
 
@@ -51,15 +52,23 @@ class Planned(NamedTuple):
     new: NewAttempt
 
 
-def plan(connection: engine.Connection, several: Sequence[Planned], now: datetime) -> list[Attempt]:
+def plan(work: Work, several: Sequence[Planned]) -> list[Attempt]:
     """Return the attempts to ``write`` at once, all of one kind and of an invoice each; nothing is written here."""
-    last = _last(connection, [one.invoice_id for one in several], several[0].new.kind) if several else {}
-    free = database.free_ids(connection, "attempts")
-    up = f"{process.boot_id()}/{time.uptime()}"
-    return [_opened(one, last.get(one.invoice_id), free, (time.utc_text(now), up)) for one in several]
+    last = _last(work.connection, [one.invoice_id for one in several], several[0].new.kind) if several else {}
+    free = database.free_ids(work.connection, "attempts")
+    times = _Times(time.utc_text(work.now), time.utc_text(work.written_at), f"{process.boot_id()}/{time.uptime()}")
+    return [_opened(one, last.get(one.invoice_id), free, times) for one in several]
 
 
-def _opened(one: Planned, last: Attempt | None, free: Iterator[int], at: tuple[str, str]) -> Attempt:
+class _Times(NamedTuple):
+    """When attempts begin: at the time that the operation is about, by the clock, and by this machine's uptime."""
+
+    now: str
+    clock: str
+    up: str
+
+
+def _opened(one: Planned, last: Attempt | None, free: Iterator[int], at: _Times) -> Attempt:
     """Return the attempt to make live.
 
     An unsent attempt at the same payment is reused with its reference. Otherwise the next number is used; numbers never
@@ -81,10 +90,10 @@ def _opened(one: Planned, last: Attempt | None, free: Iterator[int], at: tuple[s
         token=new.token,
         status="live",
         owner=new.owner,
-        owned_at=at[0],
+        owned_at=at.clock,
         fence=last.fence + 1 if last and again else 1,
-        started_at=at[0],
-        started_up=at[1],
+        started_at=at.now,
+        started_up=at.up,
         lookups=last.lookups if last and again else 0,
         gateway_id=new.gateway_id or (last.gateway_id if last and again else None),
         code=None,

@@ -21,6 +21,7 @@ from typing import Any
 from salescli.cli import main as program
 from salescli.rules import time
 from salescli.storage import database
+from salescli.storage.postgres.connection import Connection
 from salescli.storage.postgres.cursor import Cursor
 from tests.faults.hosts import Pair, shop_of
 from tests.faults.kills import kill_within
@@ -94,7 +95,10 @@ def _ticks(pair: Pair, chance: random.Random, counts: HostCounts, *, kills_serve
 
 
 def host(pair: Pair, number: int, dies_at: int | None = None) -> int:
-    """Tick in a new process, whose clock is wrong and which may die around its n-th commit; return its id."""
+    """Tick in a new process, whose clock is wrong and which may die around its n-th commit; return its id.
+
+    What counts is the time of the pair, by the server's clock.
+    """
     child = os.fork()
     if child:
         return child
@@ -107,9 +111,10 @@ def host(pair: Pair, number: int, dies_at: int | None = None) -> int:
         os.environ["XDG_STATE_HOME"] += f"/{number}"  # a machine of its own
         right = time.now
         setattr(time, "now", lambda: right() + CLOCKS_WRONG[number % len(CLOCKS_WRONG)])  # noqa: B010
+        setattr(Connection, "clock", lambda connection: pair.now)  # noqa: B010
         if dies_at is not None:
             _die_at_commit(dies_at)
-        code = program.run(["--db", pair.url, "tick", "--now", time.utc_text(pair.now), "--workers", "4"])
+        code = program.run(["--db", pair.url, "tick", "--accept-clock", "--workers", "4"])
     finally:
         os._exit(code)
 

@@ -33,7 +33,7 @@ from tests.terminal import Ran
 PLANS = 20
 # A payment system that charges as often as it is asked, and can only tell what it was asked before: one line a charge.
 FORGETFUL = f"""#!{sys.executable}
-import json, os, sys
+import json, os, sys, time
 op, request = sys.argv[1], json.load(sys.stdin)["request"]
 def answer(**values): print(json.dumps({{"version": 1, **values}}))
 def booked(reference):
@@ -42,6 +42,8 @@ def booked(reference):
     if reference not in amounts: return {{"status": "not_found"}}
     amount = int(amounts[reference])
     return {{"status": "succeeded", "gateway_id": reference, "amount_minor": amount, "currency": "EUR"}}
+held = os.environ["FORGETFUL_BOOK"] + ".held"
+while op == "charge" and os.path.exists(held): time.sleep(0.05)
 if op == "check": answer(kind="result", capabilities=["charge", "lookup"], key_ttl_seconds=None)
 else:
     if op == "charge":
@@ -81,6 +83,11 @@ class Pair:
     def tick(self, *words: str) -> Ran:
         """Run a tick at its time."""
         return self.ran("tick", "--now", time.utc_text(self.now), *words)
+
+    @property
+    def held(self) -> Path:
+        """A file; while it is there, the payment system takes its time for each charge."""
+        return self.book.with_name(f"{self.book.name}.held")
 
     def charges(self) -> Counter[str]:
         """Return how often each payment was charged, by the payment system's book."""

@@ -226,7 +226,7 @@ MUTANTS = (
     Mutant(
         "the living taken for dead",
         "an_attempt_of_another_process_is_left_alone_while_it_lives",
-        (("sales/attempts.py", " if not attempt.worked_on(now)]", "]"),),
+        (("sales/attempts.py", " if not attempt.worked_on(clock)]", "]"),),
     ),
     Mutant(
         "advance before charge",

@@ -494,7 +494,7 @@ def an_attempt_of_another_process_is_left_alone_while_it_lives(world: World) -> 
     world.boot -= 1  # it lives after all
     connection = world.connect()
     try:
-        assert attempts.abandoned(connection, world.now) == []
+        assert attempts.abandoned(connection, world.now, world.now) == []
     finally:
         connection.close()
     world.boot += 1

@@ -128,7 +128,7 @@ def test_money_whose_refund_is_under_way_is_not_offered_again(sold: Story) -> No
     connection = sold.house.connection
     with database.transaction(connection):
         again = NewAttempt("refund", base="x", payment_system_id=1, amount_minor=100, currency="EUR")
-        new_attempts.open_attempt(connection, invoices.get(connection, 1), again, sold.now)
+        new_attempts.open_attempt(sold.work, invoices.get(connection, 1), again)
     assert ("Refund", "orders refund 1") not in offered(sold)
 
 

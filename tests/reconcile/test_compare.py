@@ -361,7 +361,7 @@ def test_a_payment_is_known_by_its_number_though_a_refund_without_one_has_it_too
     charge = attempts.of_invoice(paid.house.connection, 1)[0]
     new = new_attempts.NewAttempt("refund", "r", charge.payment_system_id, 900, "EUR", gateway_id=charge.gateway_id)
     paid.at("2026-02-10 10:00")
-    new_attempts.open_attempt(paid.house.connection, invoices.get(paid.house.connection, 1), new, paid.now)
+    new_attempts.open_attempt(paid.work, invoices.get(paid.house.connection, 1), new)
     assert applied(paid, [{"reference": "r:1", "kind": "refund", "amount": "9.00"}])[1] == []  # without a gateway id
     rows = [
         {"gateway_id": "sb_1", "amount": "49.00", "at": "2026-01-31 10:00"},
@@ -471,7 +471,7 @@ def test_an_earlier_attempt_that_took_money_does_not_settle_the_one_in_doubt(sto
 def test_a_refund_in_doubt_is_not_settled_by_the_payment_s_line(paid: Story) -> None:
     charge = attempts.of_invoice(paid.house.connection, 1)[0]
     new = new_attempts.NewAttempt("refund", "r", charge.payment_system_id, 900, "EUR", gateway_id=charge.gateway_id)
-    new_attempts.open_attempt(paid.house.connection, invoices.get(paid.house.connection, 1), new, paid.now)
+    new_attempts.open_attempt(paid.work, invoices.get(paid.house.connection, 1), new)
     back = {"reference": "r:1", "kind": "refund", "amount": "9.00"}
     assert applied(paid, of_gateway(paid), days=ALWAYS)[1] == []
     assert paid.house.count("refunds") == 1

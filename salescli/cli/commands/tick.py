@@ -84,7 +84,7 @@ def tick_command(  # noqa: PLR0913 - one parameter per option
     if ping is not None:
         hooks.check_url("--ping", ping)
     if dry_run:
-        for line in tick.forecast(session.file, now, zone=session.zone, limit=limit):
+        for line in tick.forecast(session.file, now, session.now, zone=session.zone, limit=limit):
             print_line(line)
         return
     database.wait_longer(session.file)

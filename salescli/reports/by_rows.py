@@ -109,7 +109,7 @@ def unequal(connection: engine.Connection, filters: Filters, zone: ZoneInfo) -> 
     sql = (
         f"SELECT i.currency AS currency, sum(max(0, i.amount_minor - i.share_minor)) AS above,"
         f" sum(max(0, i.share_minor - i.amount_minor)) AS below FROM {_PAYMENTS}"
-        f" WHERE {customer_credit.UNEQUAL} AND {others} GROUP BY i.currency"
+        f" WHERE {customer_credit.UNEQUAL} AND {others} GROUP BY +i.currency"  # +: by the index of the few unequal ones
     )
     return sql, others.values
 

@@ -102,8 +102,9 @@ def _without_triggers(connection: sqlite3.Connection) -> Iterator[None]:
 
 def differences(connection: sqlite3.Connection) -> Iterator[Difference]:
     """Yield the facts that differ from the rows, and the totals that differ from the facts or the finer totals."""
-    months = _totals(connection, MONTH, *map(_months, DIMENSIONS))
-    return chain(_facts(connection), months, _totals(connection, ALL_TIME, _ALL_TIME))
+    with database.sorting(connection, at_once=3):
+        months = _totals(connection, MONTH, *map(_months, DIMENSIONS))
+        yield from chain(_facts(connection), months, _totals(connection, ALL_TIME, _ALL_TIME))
 
 
 def _facts(connection: sqlite3.Connection) -> Iterator[Difference]:

@@ -86,7 +86,7 @@ def rehearse(work: Work) -> Upgraded | None:
 
 def _migrated(work: Work, before: int) -> tuple[tuple[str, ...], int]:
     """Migrate, verify and record; return the changes, and how many totals were wrong."""
-    with database.sorting(work.connection, at_once=3):
+    with database.sorting(work.connection):
         migrate.run(work.connection)
         check(work.connection, "the upgraded database", VERSION)
         wrong = sum(1 for _ in totals.differences(work.connection))

@@ -16,7 +16,7 @@ from tests.bench import database, exporting, instructions, page, sweep, ticking
 from tests.bench.cases import Case, sample, swept
 from tests.bench.counted import counted
 from tests.bench.figures import Figure, amount, short
-from tests.bench.goals import GOALS
+from tests.bench.goals import FREE, GOALS
 
 METRICS = {
     "start": {"list of 50, against sqlite-utils", "help", "completion", "a deep page, by keyset"},
@@ -147,6 +147,15 @@ def test_the_page_says_why_a_goal_is_not_met() -> None:
     told = [page.text({**page.setting(1000), "figures": [each.told()]}) for each in (again, replace(again, ours=1))]
     assert "## Why not\n\n**import: the same file again.** " in told[0]
     assert "Why not" not in told[1]
+
+
+def test_one_reason_stands_for_all_reports_of_a_kind() -> None:
+    figures = [
+        Figure("reports", f"{name}, at least an amount", 1000, 3, {"duckdb": 1}, limit=FREE.limit, against="duckdb")
+        for name in ("by-offer", "by-manager", "details")
+    ]
+    told = page.text({**page.setting(1000), "figures": [figure.told() for figure in figures]})
+    assert "**reports: any other filter; reports: details, at least an amount.** SQLite" in " ".join(told.split())
 
 
 def test_the_page_shows_the_worst_of_a_kind_and_the_growth() -> None:

@@ -116,3 +116,11 @@ def test_reports_by_day_are_read_one_by_one(shop: Shop) -> None:
     gathered = [sql for sql in ran if "CREATE TEMP TABLE" in sql]
     assert len(gathered) == 1, "the total and the sales"
     assert "offer" not in gathered[0], "with each offer of each day there would be nearly as many groups as facts"
+
+
+def test_unequal_payments_are_found_by_their_own_index(shop: Shop) -> None:
+    connection = shop.house.connection
+    for filters in (Filters(), Filters(first_day=date(2026, 1, 1), last_day=date(2026, 12, 31)), Filters(least="1")):
+        sql, values = by_rows.unequal(connection, filters, shop.house.zone)
+        plan = [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+        assert plan[0].startswith("SEARCH i USING INDEX invoices_unequal"), plan

@@ -72,6 +72,7 @@ def _calls() -> Iterator[list[str]]:
         yield [*call, "x.csv"] if isinstance(param, click.Argument) else [*call, param.opts[-1], "x.csv"]
 
 
+@pytest.mark.of_files("sudo is believed by its owner")
 def test_every_one_of_them_is_refused_through_sudo_before_anything_is_looked_at(house: House, tmp_path: Path) -> None:
     before = sorted(tmp_path.iterdir())
     calls = [["--db", house.run.named, "orders", "list"], *_calls()]
@@ -101,6 +102,7 @@ def _ran(house: House, *words: str, **environment: str) -> subprocess.CompletedP
 
 
 @pytest.mark.parametrize("uid", ["", "x", "-1", " 0", "٠", "99999999999"])
+@pytest.mark.of_files("sudo is believed by its owner")
 def test_a_sudo_uid_that_is_none_is_nobody(house: House, uid: str) -> None:
     ran = _ran(house, "orders", "list", SUDO_UID=uid)
     assert ran.returncode == 4

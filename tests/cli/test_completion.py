@@ -62,7 +62,7 @@ def test_bash_is_offered(typed: str, offered: set[str], tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def _bash(typed: str, path: Path) -> subprocess.CompletedProcess[str]:
+def _bash(typed: str, path: str | Path) -> subprocess.CompletedProcess[str]:
     programs = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "SALESCLI_DB": str(path)}
     return subprocess.run(["bash", "-c", _COMPLETE, "bash", typed], env=environment, capture_output=True, text=True)
@@ -80,7 +80,7 @@ def _bash(typed: str, path: Path) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_bash_is_offered_names_as_it_takes_them(shop: House, typed: str, offered: set[str]) -> None:
-    done = _bash(typed, shop.path)
+    done = _bash(typed, shop.run.named)
     assert (set(done.stdout.split("\n")[:-1]), done.stderr) == (offered, "")
 
 
@@ -267,6 +267,7 @@ def test_no_operation_is_loaded_to_complete(shop: House, typed: str) -> None:
     assert [name for name in done.stderr.split() if name not in _CONSTANTS] == []
 
 
+@pytest.mark.of_files("SQLite's steps")
 def test_many_records_cost_no_more_to_look_among(house: House) -> None:
     """What is looked at is bounded, and no record is read whole that is not offered."""
     house.customer("Olena Koval")

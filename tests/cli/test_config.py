@@ -164,7 +164,7 @@ def test_show_names_the_source_of_each_value(house: House, file: Path, monkeypat
     _write(file, 'color = "never"\npager = "less"\n[orders.list.views.mine]\nstatus = ["open"]\n')
     rows = {row["setting"]: (row["value"], row["source"]) for row in house.run("config", "show", "--json").json}
     os.environ.pop("PAGER", None)
-    assert rows["database"] == (str(house.path), "option")
+    assert rows["database"] == (house.run.named, "option")
     assert (rows["color"], rows["pager"], rows["format"]) == (("never", "file"), ("less", "file"), ("", "default"))
     assert rows["orders.list.views.mine.status"] == ("open", "file")
 
@@ -178,6 +178,7 @@ def test_init_writes_a_file_that_changes_nothing_and_overwrites_none(shop: House
     assert shop.run("config", "show").code == 0
 
 
+@pytest.mark.of_files("what a list from one imports")
 def test_without_a_file_nothing_more_is_imported(house: House) -> None:
     from tests.project.test_architecture import _loaded
 

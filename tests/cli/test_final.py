@@ -112,7 +112,10 @@ def sold(story: Story) -> Story:
     return story
 
 
-@pytest.mark.parametrize("command", FINAL)
+OF_FILES = {"restore": pytest.mark.of_files("a restore replaces it")}
+
+
+@pytest.mark.parametrize("command", [pytest.param(name, marks=OF_FILES.get(name, ())) for name in FINAL])
 def test_what_is_final_asks_on_a_terminal_and_a_no_changes_nothing(sold: Story, command: str) -> None:
     before = state(sold.house.connection)
     shown = sold.house.run.typed(*FINAL[command].split(), answer="n\n")

@@ -99,8 +99,7 @@ def test_history_keeps_who_and_shows_changes_whole_at_80_columns(story: Story, m
 def test_a_list_of_recurring_orders_keeps_an_error(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     story.house.offer("49.00", number="7", name="A course of a long name, and more", every="1 month")
     story.subscribed("7")
-    with story.house.connection as connection:
-        connection.execute("UPDATE recurring SET last_error = 'insufficient funds'")
+    story.house.connection.execute("UPDATE recurring SET last_error = 'insufficient funds'")
     monkeypatch.setenv("COLUMNS", "80")
     assert "last_error" in story.house.run("recurring", "list").out
 

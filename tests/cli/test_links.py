@@ -25,7 +25,7 @@ WORDS = (
     "customers show 1 --json -o {}",
     "offers import bad.csv --skip-bad --rejects {}",
     "simulate --until +1d --keep {}",
-    "backup {}",
+    pytest.param("backup {}", marks=pytest.mark.of_files("a backup is one")),
     "init {} --currency EUR --time-zone UTC",
 )
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to act as another user")
@@ -105,6 +105,7 @@ def test_nothing_is_written_to_a_pipe_that_another_user_reads(
 
 
 @needs_root
+@pytest.mark.of_files("a backup is one")
 def test_a_backup_goes_into_no_folder_that_another_user_linked(house: House, own: Path, sticky: Path) -> None:
     linked_by_another(own.parent, sticky / "backups")
     ran = house.run("backup", sticky / "backups", "--keep", "1")

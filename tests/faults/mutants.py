@@ -50,7 +50,7 @@ MADE_OTHERWISE_REPEATED = """\
     return calls.carry_out"""
 PLANNED_REFUND = 'orders.refuse_while_paying(connection, order, "be refunded")'
 BEGUN_REFUND = 'orders.refuse_while_paying(connection, orders.get(connection, invoice.order_id), "be refunded")'
-PAID = "recurring.paid(before, now=_continues_from(answer, work.now), zone=work.zone)"
+PAID = "recurring.paid(before, now=now, zone=work.zone)"
 INVOICE_MOVES = """        "completed": ("refund",),
         "refund": (),
     },
@@ -1074,7 +1074,7 @@ MUTANTS = (
         (
             (
                 "storage/totals.py",
-                "{name} = {name} + excluded.{name}' for name in SUMS)}\"\n                )",
+                "{name} = totals.{name} + excluded.{name}' for name in SUMS)}\"\n                )",
                 "{name} = excluded.{name}' for name in SUMS)}\"\n                )",
             ),
         ),

@@ -70,12 +70,17 @@ class Connection:
 
     @property
     def in_transaction(self) -> bool:
-        """Whether a transaction is open, be it a failed one."""
-        return bool(self._held.info.transaction_status != extensions.TRANSACTION_STATUS_IDLE)
+        """Whether a transaction is open, be it a failed one; none is once the connection is lost."""
+        return not self.is_lost and self._held.info.transaction_status != extensions.TRANSACTION_STATUS_IDLE
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the server, or the line to it, ended the session: nothing more can be done in it."""
+        return bool(self._held.closed)
 
     def cursor(self) -> Cursor:
         """Return what executes statements."""
-        with errors_by_our_names():
+        with errors_by_our_names(self):
             return Cursor(self._held.cursor(), self)
 
     def execute(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Cursor:
@@ -88,7 +93,7 @@ class Connection:
 
     def run(self, statements: Iterable[str]) -> None:
         """Execute statements that are PostgreSQL's own, which are not translated."""
-        with errors_by_our_names(), self._held.cursor() as cursor:
+        with errors_by_our_names(self), self._held.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
 
@@ -122,7 +127,7 @@ class Connection:
 
     def load(self, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Bring rows into a table in one statement; few of them are in memory at a time."""
-        with errors_by_our_names():
+        with errors_by_our_names(self):
             self._held.cursor().copy_expert(f"COPY {table} ({columns}) FROM STDIN", _Lines(rows))
 
     def version(self) -> int:

@@ -10,9 +10,11 @@ from contextlib import closing
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from salescli.charging import tick_log
 from salescli.rules import time
 from salescli.storage import database, engine
 from tests import postgres_server
@@ -67,6 +69,27 @@ def test_what_a_tick_as_of_an_earlier_time_has_under_way_is_left_to_it(pair: Pai
     pair.held.unlink()
     assert [tick.communicate()[1] for tick in ticks] == ["", ""]
     assert {*pair.charges().values()} == {1}
+
+
+def test_hosts_that_begin_at_once_are_two_ticks(pair: Pair) -> None:
+    execute, begun_between = Cursor.execute, []
+
+    def interrupted(cursor: Cursor, sql: str, values: Any = ()) -> Cursor:
+        done = execute(cursor, sql, values)
+        if sql.startswith("INSERT INTO ticks") and not begun_between:
+            begun_between.append(True)
+            database.wait_briefly(other)
+            with pytest.raises(engine.OperationalError, match="locked"):
+                tick_log.begin(other, pair.now, pair.now, held=False)
+        return done
+
+    with (
+        closing(pair.connection()) as one,
+        closing(pair.connection()) as other,
+        patch.object(Cursor, "execute", interrupted),
+    ):
+        ids = [tick_log.begin(connection, pair.now, pair.now, held=False) for connection in (one, other)]
+    assert (begun_between, ids[1] - ids[0]) == ([True], 1)
 
 
 def lose_line_at_commit(left: int, *, done: bool, clock: str) -> None:

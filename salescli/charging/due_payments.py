@@ -250,7 +250,7 @@ def settle_unwritten(run: ChargingRun) -> None:
     if lost := len(run.unwritten):
         what = numbers.count(lost, "answer of a payment system", "answers of payment systems")
         raise DatabaseUnusable(
-            f"the database stayed locked by another process, so {what} could not be recorded; the next tick looks"
+            f"{database.why_busy(run.work.connection)}, so {what} could not be recorded; the next tick looks"
             f" {'it' if lost == 1 else 'them'} up, do not repeat anything by hand"
         )
 

@@ -147,9 +147,8 @@ def _ended_early(run: ChargingRun) -> TickCounts:
     except DatabaseUnusable as error:
         run.counts.ended_by = error
     else:
-        run.counts.ended_by = DatabaseUnusable(
-            "the database stayed locked by another process, so this tick ended early; the next goes on"
-        )
+        why = database.why_busy(run.work.connection)
+        run.counts.ended_by = DatabaseUnusable(f"{why}, so this tick ended early; the next goes on")
     return run.counts
 
 

@@ -46,7 +46,8 @@ def _latest(connection: engine.Connection) -> datetime | None:
 def begin(connection: engine.Connection, now: datetime, clock_now: datetime, *, held: bool) -> int:
     """Record that a tick began at ``clock_now`` to work as if it were ``now``; ``held``: it charges nothing new."""
     row = {"now": time.utc_text(now), "started_at": time.utc_text(clock_now), "held": int(held)}
-    return database.insert(connection, "ticks", {**row, "version": __version__})
+    with database.transaction(connection):  # else the id could be that of another host's tick
+        return database.insert(connection, "ticks", {**row, "version": __version__})
 
 
 def began(connection: engine.Connection, now: datetime) -> str:

@@ -27,6 +27,8 @@ LONGER_SECONDS = 90
 BRIEF_SECONDS = 5
 _BEGIN, _HOME = "BEGIN IMMEDIATE", "SELECT value FROM settings WHERE name = 'home'"
 REPLACED = "was replaced meanwhile, by an import or a restore; nothing was changed: try again"
+LOST = "the connection to the server was lost"
+FOLLOWS = "this server only follows another one"
 # WAL had a reset bug that corrupts databases; fixed since these (sqlite.org/wal.html#walresetbug).
 _WAL_IS_SAFE_FROM = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 
@@ -69,6 +71,8 @@ def unusable(error: sqlite3.Error | UnicodeDecodeError, path: FilePath) -> Datab
     """Return an SQLite error as one line with advice."""
     message = str(error)
     advice = {
+        FOLLOWS: "connect to the one that it follows, as by target_session_attrs=read-write in the URL",
+        LOST: "look what is done before you repeat anything",  # the answer to a COMMIT may have been lost
         "locked": "another process has kept it for too long; try again",
         "malformed": "the database is damaged; restore the latest backup",
         "can't decode": "the database is damaged; restore the latest backup",
@@ -149,8 +153,22 @@ def _wait(connection: sqlite3.Connection, seconds: int) -> None:
 
 
 def is_busy(error: Exception) -> bool:
-    """Return whether an error says that another process kept the database locked for too long."""
-    return isinstance(error, sqlite3.OperationalError) and "locked" in str(error)
+    """Return whether an error says that nothing can be written for now.
+
+    Another process kept the database locked for too long, or the connection to a server was lost.
+    """
+    return isinstance(error, sqlite3.OperationalError) and ("locked" in str(error) or str(error) == LOST)
+
+
+def is_lost(connection: sqlite3.Connection) -> bool:
+    """Return whether a connection to a server was lost: only a new one can do anything."""
+    there = engine.server(connection)
+    return there is not None and there.is_lost
+
+
+def why_busy(connection: sqlite3.Connection) -> str:
+    """Return why nothing can be written for now."""
+    return LOST if is_lost(connection) else "the database stayed locked by another process"
 
 
 @contextmanager

@@ -35,6 +35,10 @@ class Server(Protocol):
     wait_seconds: int
     url: str
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the session was ended by the server or the line: nothing more can be done in it."""
+
     def version(self) -> int:
         """Return the version of the shop's tables."""
 

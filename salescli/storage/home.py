@@ -63,15 +63,22 @@ def wake(work: Work) -> None:
 def _is_promoted(home: str, here: str) -> bool:
     """Return whether two homes are of one shop on two time lines; the latter of a server that is followed."""
     before, after = home.split(":", 3), here.split(":", 3)
-    if len(before) < 4 or len(after) < 4 or after[2] == FOLLOWS:
+    if len(before) < 4 or len(after) < 4 or _follows(here):
         return False
     return before[2] != after[2] and (before[1], before[3]) == (after[1], after[3])
+
+
+def _follows(here: str) -> bool:
+    """Return whether a home is on a server that follows another one."""
+    return here.startswith("postgresql:") and here.split(":", 3)[2] == FOLLOWS
 
 
 def check(connection: sqlite3.Connection) -> None:
     """Raise SalesError in a copy of the database, which must not charge beside the original, or in what moved away."""
     home, now = database.setting(connection, "home"), here(connection)
     place.check_stays(home)
+    if _follows(now):
+        raise SalesError(f"{database.FOLLOWS}: nobody is charged from here until it takes the place of that one")
     if home != now and engine.server(connection) and _is_promoted(home or "", now):
         raise SalesError(
             "a stand-by has taken the place of the server, and what the old one did last may be missing: nobody is"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ if postgres_server.programs() is None:
 from tests.faults import host_kills
 from tests.faults.host_kills import host
 from tests.faults.hosts import PLANS, Pair, shop_of
+from tests.postgres_server import OWNER
 
 
 @pytest.fixture
@@ -93,6 +95,17 @@ def test_only_tick_notes_it(pair: Pair) -> None:
     assert (refused.code, "a stand-by has taken the place of the server" in refused.err) == (1, True)
     assert ended(host(pair, 0)) == 0
     assert pair.ran("orders", "pay", pair.open_order).code == 0
+
+
+def test_from_a_stand_by_lists_are_read_and_nothing_is_charged_or_written(pair: Pair) -> None:
+    pair.second.follow(pair.first)
+    pair.second.start()
+    there = replace(pair, first=pair.second, second=pair.first)
+    with patch.object(Pair, "url", property(lambda pair: f"postgresql://{OWNER}@/postgres?host={pair.first.folder}")):
+        assert there.ran("orders", "list").code == 0
+        said = {words: there.ran(*words) for words in (("tick",), ("customers", "add", "X"), ("reports", "by-offer"))}
+    assert [ended.code for ended in said.values()] == [1, 7, 7]
+    assert all("this server only follows another one" in ended.err for ended in said.values())
 
 
 def test_hosts_and_servers_are_killed_and_nobody_is_charged_twice_or_forgotten() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -106,3 +108,25 @@ def test_a_password_in_a_url_is_refused_and_not_shown(url: str) -> None:
         postgres.connect(url)
     assert "secret" not in str(refused.value)
     assert "PGPASSFILE" in str(refused.value)
+
+
+def test_a_host_that_dies_without_a_word_holds_the_writers_lock_for_a_minute_only() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    with postgres_server.server("listen_addresses=127.0.0.1", f"port={port}"):
+        there: Any = postgres.connect(f"postgresql://{postgres_server.OWNER}@127.0.0.1:{port}/postgres")
+        with closing(there):
+            usual = watched(there)
+            there.execute("BEGIN IMMEDIATE")
+            assert watched(there) == (30, 10, 3, 60_000)
+            there.execute("ROLLBACK")
+            assert watched(there) == usual  # whoever has the session next in a pool
+            given = there._held.info.dsn_parameters
+            assert (given["keepalives_idle"], given["tcp_user_timeout"]) == ("30", "60000")
+
+
+def watched(there: Any) -> tuple[int, ...]:
+    """Return by what a server's side of a line notices that the other one is dead: seconds, number, milliseconds."""
+    names = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout")
+    return tuple(int(there.execute(f"SELECT setting FROM pg_settings WHERE name = '{name}'").one()) for name in names)

@@ -140,7 +140,7 @@ def _tell(session: Session) -> None:
 
     What goes wrong here never becomes a failure of tick, whose payments are made; doctor names the hook.
     """
-    if not hooks.anybody(session.file):
+    if database.is_lost(session.file) or not hooks.anybody(session.file):
         return
     from salescli.cli.telling import told  # http, TLS and mail, which most ticks need not load
 

@@ -17,6 +17,18 @@ from salescli.storage.postgres.driver import extensions, psycopg2
 from salescli.storage.schema import VERSION
 
 WAIT_SECONDS = 30
+# A machine or line that dies without a word is noticed within a minute, not after the two hours of most systems: until
+# then who works on the one side waits, and at the server the writer's lock is held.
+_IDLE_SECONDS, _INTERVAL_SECONDS, _PROBES = 30, 10, 3
+_ALIVE = {
+    "keepalives_idle": _IDLE_SECONDS,
+    "keepalives_interval": _INTERVAL_SECONDS,
+    "keepalives_count": _PROBES,
+    "tcp_user_timeout": (_IDLE_SECONDS + _INTERVAL_SECONDS * _PROBES) * 1000,
+}
+_NOTICE_DEATH = "".join(
+    f" SET LOCAL {name if name.startswith('tcp') else f'tcp_{name}'} = {value};" for name, value in _ALIVE.items()
+)
 _OLDEST = 180_000  # casefold(), by which names are compared as in a file
 _PLACE = (
     "SELECT system_identifier::text || ':' || CASE WHEN pg_is_in_recovery() THEN 'follows'"
@@ -70,12 +82,17 @@ class Connection:
 
     @property
     def in_transaction(self) -> bool:
-        """Whether a transaction is open, be it a failed one."""
-        return bool(self._held.info.transaction_status != extensions.TRANSACTION_STATUS_IDLE)
+        """Whether a transaction is open, be it a failed one; none is once the connection is lost."""
+        return not self.is_lost and self._held.info.transaction_status != extensions.TRANSACTION_STATUS_IDLE
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the server, or the line to it, ended the session: nothing more can be done in it."""
+        return bool(self._held.closed)
 
     def cursor(self) -> Cursor:
         """Return what executes statements."""
-        with errors_by_our_names():
+        with errors_by_our_names(self):
             return Cursor(self._held.cursor(), self)
 
     def execute(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Cursor:
@@ -88,7 +105,7 @@ class Connection:
 
     def run(self, statements: Iterable[str]) -> None:
         """Execute statements that are PostgreSQL's own, which are not translated."""
-        with errors_by_our_names(), self._held.cursor() as cursor:
+        with errors_by_our_names(self), self._held.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
 
@@ -102,7 +119,7 @@ class Connection:
             return
         try:
             cursor.execute(
-                f"BEGIN ISOLATION LEVEL READ COMMITTED; {IN_SHOP} SET LOCAL lock_timeout = %s;"
+                f"BEGIN ISOLATION LEVEL READ COMMITTED; {IN_SHOP} SET LOCAL lock_timeout = %s;{_NOTICE_DEATH}"
                 f" SELECT pg_advisory_xact_lock(hashtext('salescli'), hashtext(current_schema())){first}",
                 (f"{self.wait_seconds}s",),
             )
@@ -122,7 +139,7 @@ class Connection:
 
     def load(self, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Bring rows into a table in one statement; few of them are in memory at a time."""
-        with errors_by_our_names():
+        with errors_by_our_names(self):
             self._held.cursor().copy_expert(f"COPY {table} ({columns}) FROM STDIN", _Lines(rows))
 
     def version(self) -> int:
@@ -186,10 +203,10 @@ class Connection:
         self._held.close()
 
 
-def check_url(url: str) -> None:
-    """Raise BadUsage for a URL with a password: others would read it in the list of processes and in history."""
+def check_url(url: str) -> dict[str, str]:
+    """Return what a URL gives. Raise BadUsage for a password: others would read it in ``ps`` and in history."""
     try:
-        given = extensions.parse_dsn(url)
+        given: dict[str, str] = extensions.parse_dsn(url)
     except psycopg2.Error:  # its message quotes the URL
         raise BadUsage("the URL cannot be read; write postgresql://user@host/database") from None
     if {"password", "sslpassword"} & {*given}:
@@ -197,6 +214,7 @@ def check_url(url: str) -> None:
             "a password in a URL is seen by everybody on this machine; leave it out, and write it to ~/.pgpass"
             " (or the file that PGPASSFILE names)"
         )
+    return given
 
 
 def connect(url: str) -> Connection:
@@ -204,9 +222,10 @@ def connect(url: str) -> Connection:
 
     Nothing is set for the session, which a pool such as pgbouncer may give to others between two transactions.
     """
-    check_url(url)
+    given = check_url(url)
+    usual = {"application_name": "salescli", "connect_timeout": 10, **_ALIVE}
     try:
-        held = psycopg2.connect(url, application_name="salescli", connect_timeout=10)
+        held = psycopg2.connect(url, **{name: value for name, value in usual.items() if name not in given})
     except psycopg2.Error as error:
         raise DatabaseUnusable(f"the database cannot be opened: {' '.join(str(error).split())}") from None
     if held.server_version < _OLDEST:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Any
 
-from salescli.errors import BadData, NotPermitted
+from salescli.errors import BadData, NotPermitted, SalesError
+from salescli.storage import database
 from salescli.storage.postgres import guards
 from salescli.storage.postgres.driver import errors, extensions, psycopg2
 from salescli.storage.postgres.statements import translated
@@ -25,6 +26,17 @@ _BEGIN = re.compile(r"BEGIN( IMMEDIATE)?(; .*)?")
 _INSERT = re.compile(r"(?s)\s*INSERT INTO (\w+) .*")
 _INSERT_VALUES = re.compile(r"(?s)(\s*INSERT INTO \w+ \([^()]*\) VALUES )(\([^()]*(?:\([^()]*\)[^()]*)*\))(.*)")
 _IN_DOUBT = (errors.LockNotAvailable, errors.DeadlockDetected, errors.QueryCanceled)
+_REFUSALS: Mapping[str, Callable[[str], SalesError]] = {
+    guards.REFUSED: lambda said: NotPermitted(f"the server does not let you do this: {said}"),
+    guards.UNKNOWN: BadData,
+}
+_NAMES: tuple[tuple[type[psycopg2.Error], type[sqlite3.Error]], ...] = (
+    (psycopg2.IntegrityError, sqlite3.IntegrityError),
+    (psycopg2.OperationalError, sqlite3.OperationalError),
+    (psycopg2.InterfaceError, sqlite3.OperationalError),
+    (psycopg2.ProgrammingError, sqlite3.ProgrammingError),
+    (psycopg2.Error, sqlite3.DatabaseError),
+)
 
 extensions.register_adapter(bool, lambda value: extensions.AsIs(int(value)))
 TYPES = (
@@ -63,7 +75,7 @@ class Cursor:
 
     def execute(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> Cursor:
         """Execute a statement with SQLite's parameters. Raise sqlite3's errors, which are the house's."""
-        with errors_by_our_names():
+        with errors_by_our_names(self._connection):
             if begin := _BEGIN.fullmatch(sql):
                 self._connection.begin(self._held, begin[2] or "", writing=begin[1] is not None)
             else:
@@ -79,7 +91,7 @@ class Cursor:
         """Execute a statement for each of the rows; those to insert go in a few statements."""
         values, changed, rest = _INSERT_VALUES.fullmatch(translated(sql)), 0, iter(rows)
         there = "" if self._connection.in_transaction else IN_SHOP
-        with errors_by_our_names():
+        with errors_by_our_names(self._connection):
             while part := list(islice(rest, ROWS_AT_ONCE)):
                 if values is None:
                     self._held.executemany(there + translated(sql), part)
@@ -147,38 +159,39 @@ def _kind(names: tuple[str, ...]) -> type[Row]:
 
 
 @contextmanager
-def errors_by_our_names() -> Iterator[None]:
-    """Raise what the driver raises as the error of the same name that every room catches."""
+def errors_by_our_names(connection: Any) -> Iterator[None]:
+    """Raise what the driver raises as the error of the same name that every room catches.
+
+    Of a line that is lost the driver tells in many words and, at a second try, only that it is closed.
+    """
     try:
         yield
     except psycopg2.Error as error:
-        raise _by_our_name(error, str(error).partition("\n")[0]) from error
+        named = _by_our_name(error, connection)
+        raise named from (None if isinstance(named, SalesError) else error)
     except ValueError as error:  # of the driver; a file takes such a text
         if "NUL" not in str(error):
             raise
         raise BadData("a server stores no text with a NUL character in it; leave it out") from None
 
 
-def _by_our_name(error: Exception, line: str) -> Exception:
-    code = getattr(error, "pgcode", None)
-    if code == guards.REFUSED:
-        return NotPermitted(f"the server does not let you do this: {line}")
-    if code == guards.UNKNOWN:
-        return BadData(line)
+def _by_our_name(error: psycopg2.Error, connection: Any) -> Exception:
+    if connection.is_lost:
+        return sqlite3.OperationalError(database.LOST)
+    said = _line(error)
+    if isinstance(error, _IN_DOUBT):
+        return sqlite3.OperationalError(f"database is locked: {said}")
     if isinstance(error, errors.InsufficientPrivilege):
         return NotPermitted(
-            f"the server does not let you do this ({line}): your rights there follow from your role, and an owner may"
+            f"the server does not let you do this ({said}): your rights there follow from your role, and an owner may"
             " give you another: salescli users edit LOGIN --role ROLE"
         )
-    if isinstance(error, _IN_DOUBT):
-        return sqlite3.OperationalError(f"database is locked: {line}")
-    return next(ours for theirs, ours in _NAMES if isinstance(error, theirs))(line)
+    if isinstance(error, errors.ReadOnlySqlTransaction):
+        return sqlite3.OperationalError(f"{database.FOLLOWS}: {said}")
+    if error.pgcode in _REFUSALS:
+        return _REFUSALS[error.pgcode](said)
+    return next(name for kind, name in _NAMES if isinstance(error, kind))(said)
 
 
-_NAMES: tuple[tuple[type[Exception], type[Exception]], ...] = (
-    (psycopg2.IntegrityError, sqlite3.IntegrityError),
-    (psycopg2.OperationalError, sqlite3.OperationalError),
-    (psycopg2.InterfaceError, sqlite3.OperationalError),
-    (psycopg2.ProgrammingError, sqlite3.ProgrammingError),
-    (psycopg2.Error, sqlite3.DatabaseError),
-)
+def _line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -15,7 +15,7 @@ from unittest.mock import patch
 import pytest
 
 from salescli.storage import database, home
-from tests import postgres_server
+from tests import postgres_server, terminal
 
 pytest.importorskip("psycopg2", reason="the extra postgres is not installed")
 if postgres_server.programs() is None:
@@ -90,6 +90,22 @@ def test_only_tick_notes_it(pair: Pair) -> None:
     assert (refused.code, "a stand-by has taken the place of the server" in refused.err) == (1, True)
     assert ended(host(pair, 0)) == 0
     assert pair.ran("orders", "pay", pair.open_order).code == 0
+
+
+def test_a_stand_by_can_be_read_and_says_why_nothing_else(pair: Pair) -> None:
+    pair.second.follow(pair.first)
+    pair.second.start()
+    there = terminal.Run(Path(), f"postgresql://{postgres_server.OWNER}@/postgres?host={pair.second.folder}")
+    assert there("orders", "list").code == 0
+    refused = there("customers", "add", "Nobody")
+    assert (refused.code, "if it is a stand-by, name the server that it follows" in refused.err) == (7, True)
+    for words in (("tick",), ("charging", "status")):
+        ran = there(*words)
+        assert "this server follows another one, from which payments are charged" in ran.out + ran.err
+        assert "adopt" not in ran.out + ran.err
+    pair.first.kill()
+    pair.second.promote()
+    assert "a stand-by has taken the place of the server" in there("charging", "status").out
 
 
 def test_hosts_and_servers_are_killed_and_nobody_is_charged_twice_or_forgotten() -> None:

@@ -290,7 +290,7 @@ def test_what_cannot_go_through_a_pipe(
         ("ssh://host:0/f", "write ssh://"),
         ("ssh://host:99999/f", "write ssh://"),
         ("ssh://ho st/f", "write ssh://"),
-        ("postgresql://host/shop", "cannot open a postgresql:// database"),
+        ("postgresql:/host/shop", "write postgresql://"),
         ("sqlite:///sales.db", "cannot open a sqlite:// database"),
     ],
 )

@@ -194,6 +194,7 @@ def test_who_would_be_a_stranger_there_does_not_move(
         ("postgresql://olena:secret@db/shop", "a password in a URL"),
         ("ssh://db/sales.db", "a shop moves to a server, or to a file of this machine"),
         ("mysql://db/shop", "cannot open a mysql:// database"),
+        ("postgresql:olena@db/shop", "write postgresql://"),
     ],
 )
 def test_only_to_where_a_shop_can_be(shop: Shop, to: str, says: str) -> None:

@@ -68,10 +68,12 @@ def test_parameters_rows_and_values_are_those_of_a_file(there: Any) -> None:
     ],
 )
 def test_why_nobody_gets_in_is_one_line(said: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(url: str, **settings: Any) -> None:
-        raise postgres.psycopg2.OperationalError(said)
+    import psycopg2  # an extra of the program's
 
-    monkeypatch.setattr(postgres.psycopg2, "connect", refuse)
+    def refuse(url: str, **settings: Any) -> None:
+        raise psycopg2.OperationalError(said)
+
+    monkeypatch.setattr(psycopg2, "connect", refuse)
     with pytest.raises(DatabaseUnusable) as refused:
         postgres.connect("postgresql://db/shop")
     assert told in str(refused.value)

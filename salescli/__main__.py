@@ -15,7 +15,10 @@ def main() -> NoReturn:
         from salescli.cli import remote
 
         remote.hand_over(sys.argv[1:])
-    from salescli.cli.main import run
+    try:
+        from salescli.cli.main import run
+    except KeyboardInterrupt:  # nothing was begun
+        _leave(130)
 
     _leave(run(sys.argv[1:]))
 

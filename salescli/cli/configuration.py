@@ -23,6 +23,7 @@ import click
 from salescli.cli import remote
 from salescli.errors import BadData, NotFound
 from salescli.rules import suggest, time
+from salescli.storage import engine
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -143,7 +144,7 @@ def _check_period(found: Configuration, value: Any) -> None:
 
 
 def _path(found: Configuration, value: Any) -> str:
-    if isinstance(value, str) and value.startswith(remote.SCHEME):
+    if isinstance(value, str) and (value.startswith(remote.SCHEME) or engine.is_url(value)):
         return value
     path = os.path.expanduser(value) if isinstance(value, str) else ""  # noqa: PTH111
     if not os.path.isabs(path):  # noqa: PTH117

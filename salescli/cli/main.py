@@ -66,8 +66,8 @@ def _damage(session: Session | None) -> str:
 )
 @click.option(
     "--db", "named", metavar="FILE", type=Databases(readable=False), envvar="SALESCLI_DB", multiple=True,
-    help="The SQLite database, also ssh://[user@]host/path; several for reports.  [default: $SALESCLI_DB, else"
-    " sales.db in your data directory]",
+    help="The SQLite database; also ssh://[user@]host/path or postgresql://[user@]host/database. Several for reports."
+    "  [default: $SALESCLI_DB, else sales.db in your data directory]",
 )  # fmt: skip
 @click.option(
     "--as", "as_login", metavar="LOGIN", envvar="SALESCLI_USER",

@@ -39,6 +39,7 @@ _URL = (
     r"(?as)ssh://(?:(?P<user>[A-Za-z0-9_][\w.+-]*)@)?(?P<host>[A-Za-z0-9_][\w.-]*|\[[0-9A-Fa-f:]+\])"
     r"(?::(?P<port>[0-9]{1,5}))?/(?P<path>.+)"
 )
+_ALMOST_A_URL = r"(?i)postgres(ql)?:(?!//)"
 _ANY_SCHEME = r"(?ai)([a-z][a-z0-9+.-]*)://"
 _TAKE_A_WORD = ("--as", "--color")  # the program's own options beside --db
 _ABOUT_THIS_MACHINE = ("help", "completion", "config")
@@ -82,6 +83,8 @@ def check_scheme(database: str) -> None:
 
     And for one with a password, before it can be shown.
     """
+    if re.match(_ALMOST_A_URL, database):
+        raise BadUsage(f"{database} is no URL; write postgresql://[user@]host/database")
     if "://" not in database or database.startswith(SCHEME):
         return
     if engine.is_url(database):

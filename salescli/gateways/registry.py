@@ -33,7 +33,8 @@ def _sandbox(database: Path, environment: Environment) -> Gateway:
     from salescli.gateways.sandbox import Sandbox
 
     real = database.resolve()  # the ledger belongs to the database, whichever link leads to it
-    return Sandbox(real.with_name(f"{real.name}.sandbox"))
+    on_a_server = not real.exists()  # then each of its machines has a ledger
+    return Sandbox(real.with_name(f"{real.name}.sandbox"), among_others=on_a_server)
 
 
 def _manual(database: Path, environment: Environment) -> Gateway:

@@ -13,6 +13,7 @@ token_invalid.
 from __future__ import annotations
 
 import re
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
@@ -83,18 +84,22 @@ _FAILING = {"tok_fail_once": 1, "tok_fail_twice": 2}
 _CUT = ("tok_timeout_before_charge", "tok_timeout_after_charge")
 _PAYING = {"tok_ok", "tok_fee", *_CUT, *_FAILING}
 _FEE_PPM = 15_000
+_NUMBERS = 1 << 40  # of which ledgers of one shop hardly take the same
 _ANSWER_WITHIN = timedelta(days=7)
 
 
 class Sandbox:
-    """A gateway whose ledger is the SQLite file at ``path``."""
+    """A gateway whose ledger is the SQLite file at ``path``.
+
+    ``among_others``: the shop has further ledgers, on other machines, so that this one's numbers begin anywhere.
+    """
 
     name = "sandbox"
     capabilities: frozenset[str] = frozenset({"charge", "lookup", "refund", "changes", "idempotent"})
     key_ttl_seconds: int | None = None
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, among_others: bool = False) -> None:
+        self._path, self._among_others = path, among_others
 
     def charge(self, charge: Charge, timeout: float) -> Result:
         """Book a charge as its token says, and return or raise its outcome."""
@@ -211,6 +216,8 @@ class Sandbox:
                 "code": code,
                 "created_at": time.utc_text(time.now()),
             }
+            if self._among_others and ledger.execute("SELECT 1 FROM entries").fetchone() is None:
+                row["id"] = secrets.randbelow(_NUMBERS) + 1
             database.insert(ledger, "entries", row)
             entry = _by_reference(ledger, charge.reference)
             assert entry is not None
@@ -261,6 +268,7 @@ class Rehearsal(Sandbox):
     """
 
     def __init__(self, book: sqlite3.Connection, declined: AbstractSet[str], always: str | None = None) -> None:
+        self._among_others = False
         self._memory, self._declined, self._always = book, declined, always
 
     @staticmethod

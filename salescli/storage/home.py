@@ -77,18 +77,27 @@ def check(connection: sqlite3.Connection) -> None:
     """Raise SalesError in a copy of the database, which must not charge beside the original, or in what moved away."""
     home, now = database.setting(connection, "home"), here(connection)
     place.check_stays(home)
-    if _follows(now):
-        raise SalesError(f"{database.FOLLOWS}: nobody is charged from here until it takes the place of that one")
-    if home != now and engine.server(connection) and _is_promoted(home or "", now):
-        raise SalesError(
-            "a stand-by has taken the place of the server, and what the old one did last may be missing: nobody is"
-            " charged until the next tick has noted that; run: salescli tick"
-        )
+    if why := of_a_stand_by(connection):
+        raise SalesError(why)
     if home != now:
         raise SalesError(
             f"this database belongs to {home}, but it is now at {now}: nobody is charged from a copy."
             " If it was moved or restored for good, run: salescli adopt"
         )
+
+
+def of_a_stand_by(connection: sqlite3.Connection) -> str:
+    """Return why nobody is charged from a server that follows another, or has taken its place; else nothing."""
+    there = engine.server(connection)
+    now = there.home() if there else ""
+    if _follows(now):
+        return "this server follows another one, from which payments are charged; name that one, or both"
+    if _is_promoted(database.setting(connection, "home") or "", now):
+        return (
+            "a stand-by has taken the place of the server, and what the old one did last may be missing: nobody is"
+            " charged until the next tick has noted that; run: salescli tick"
+        )
+    return ""
 
 
 def is_here(connection: sqlite3.Connection) -> bool:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from salescli.cli import configuration
+from salescli.cli.main import cli
 from tests.conftest import House
 
 _FILE = """
@@ -111,6 +113,7 @@ def test_a_view_without_a_file_says_where_it_would_be(shop: House) -> None:
         pytest.param('period = "this-mnth"', "period: 'this-mnth' is not a date or period", id="a period"),
         pytest.param("database = 3", "database = 3: write a whole path", id="a path that is none"),
         pytest.param('database = "sales.db"', "write a whole path", id="a path by the folder one is in"),
+        pytest.param('database = "mysql://h/shop"', "write a whole path", id="a server of another kind"),
         pytest.param("format = []", "format takes one value", id="a list for one"),
     ],
 )
@@ -118,6 +121,14 @@ def test_what_is_wrong_in_the_file_is_named_with_what_was_meant(house: House, fi
     _write(file, text)
     done = house.run("config", "show")
     assert (done.code, says in done.err, str(file) in done.err) == (6, True, True), done.err
+
+
+@pytest.mark.parametrize("url", ["postgresql://olena@db.example.com/shop", "ssh://olena@first.example.com/~/sales.db"])
+def test_the_database_may_be_elsewhere(file: Path, url: str) -> None:
+    _write(file, f'database = "{url}"')
+    found = configuration.load(str(file), cli)
+    assert found is not None
+    assert found["named"] == [url]
 
 
 def test_help_and_where_the_file_is_are_told_whatever_is_in_it(house: House, file: Path) -> None:

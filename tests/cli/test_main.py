@@ -636,3 +636,17 @@ def test_bytes_that_are_no_text_are_refused_wherever_they_come_from(tmp_path: Pa
     assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (2, b"", 1)
     assert (name or "a word of this command line").encode() in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_while_it_starts_is_no_traceback() -> None:
+    script = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'salescli.cli.main': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "from salescli.__main__ import main\n"
+        "main()\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")

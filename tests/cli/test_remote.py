@@ -291,6 +291,7 @@ def test_what_cannot_go_through_a_pipe(
         ("ssh://host:99999/f", "write ssh://"),
         ("ssh://ho st/f", "write ssh://"),
         ("mysql://host/shop", "cannot open a mysql:// database"),
+        ("postgresql:/host/shop", "write postgresql://"),
         ("sqlite:///sales.db", "cannot open a sqlite:// database"),
     ],
 )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from unittest.mock import patch
 import pytest
 
 from salescli.storage import database, home
-from tests import postgres_server
+from tests import postgres_server, terminal
 
 pytest.importorskip("psycopg2", reason="the extra postgres is not installed")
 if postgres_server.programs() is None:
@@ -25,7 +24,6 @@ if postgres_server.programs() is None:
 from tests.faults import host_kills
 from tests.faults.host_kills import host
 from tests.faults.hosts import PLANS, Pair, shop_of
-from tests.postgres_server import OWNER
 
 
 @pytest.fixture
@@ -97,15 +95,21 @@ def test_only_tick_notes_it(pair: Pair) -> None:
     assert pair.ran("orders", "pay", pair.open_order).code == 0
 
 
-def test_from_a_stand_by_lists_are_read_and_nothing_is_charged_or_written(pair: Pair) -> None:
+def test_a_stand_by_can_be_read_and_says_why_nothing_else(pair: Pair) -> None:
     pair.second.follow(pair.first)
     pair.second.start()
-    there = replace(pair, first=pair.second, second=pair.first)
-    with patch.object(Pair, "url", property(lambda pair: f"postgresql://{OWNER}@/postgres?host={pair.first.folder}")):
-        assert there.ran("orders", "list").code == 0
-        said = {words: there.ran(*words) for words in (("tick",), ("customers", "add", "X"), ("reports", "by-offer"))}
-    assert [ended.code for ended in said.values()] == [1, 7, 7]
-    assert all("this server only follows another one" in ended.err for ended in said.values())
+    there = terminal.Run(Path(), f"postgresql://{postgres_server.OWNER}@/postgres?host={pair.second.folder}")
+    assert there("orders", "list").code == 0
+    for words in (("customers", "add", "Nobody"), ("reports", "by-offer")):  # the latter gathers in a table of its own
+        refused = there(*words)
+        assert (refused.code, "this server only follows another one" in refused.err) == (7, True)
+    for words in (("tick",), ("charging", "status")):
+        ran = there(*words)
+        assert "this server follows another one, from which payments are charged" in ran.out + ran.err
+        assert "adopt" not in ran.out + ran.err
+    pair.first.kill()
+    pair.second.promote()
+    assert "a stand-by has taken the place of the server" in there("charging", "status").out
 
 
 def test_hosts_and_servers_are_killed_and_nobody_is_charged_twice_or_forgotten() -> None:

@@ -71,6 +71,17 @@ def test_a_charge_is_booked_and_answered(sandbox: Sandbox, path: Path) -> None:
     assert ledger(path) == [("test:uid1:1:1", "succeeded", 4900, "EUR")]
 
 
+def test_two_ledgers_of_a_shop_on_a_server_give_no_number_twice(tmp_path: Path) -> None:
+    def charged(folder: str, attempt: int) -> str:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        gateway = registry.open_gateway("sandbox", tmp_path / folder / "shop")
+        return str(gateway.charge(with_token("tok_ok", attempt=attempt), 30.0).gateway_id)
+
+    first, second = (int(charged("first", attempt).removeprefix("sb_")) for attempt in (1, 2))
+    assert second == first + 1
+    assert charged("other", 3) not in {f"sb_{first}", f"sb_{second}"}
+
+
 def test_the_same_reference_again_is_the_same_charge(sandbox: Sandbox, path: Path) -> None:
     assert sandbox.charge(PAYMENT, 30.0) == sandbox.charge(PAYMENT, 30.0) == Sandbox(path).charge(PAYMENT, 30.0)
     assert len(ledger(path)) == 1

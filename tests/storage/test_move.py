@@ -181,7 +181,9 @@ def test_who_would_be_a_stranger_there_does_not_move(
     stranger = url.replace(f"//{postgres_server.OWNER}@", "//nobody_here@")
     refused = shop.house.run("move", stranger)
     assert refused.code == 4
-    assert "salescli users add nobody_here --role owner" in refused.err
+    assert "users add nobody_here --role owner" in refused.err
+    shop.house.user("nobody_here", name="Nobody", role="manager")
+    assert "users edit nobody_here --role owner" in shop.house.run("move", stranger).err
     assert shop.house.run("move", url).code == 0
     monkeypatch.setattr(caller, "os_login", lambda: "nobody_here")
     refused = moved.at(url)("move", tmp_path / "back.db")
@@ -194,6 +196,7 @@ def test_who_would_be_a_stranger_there_does_not_move(
         ("postgresql://olena:secret@db/shop", "a password in a URL"),
         ("ssh://db/sales.db", "a shop moves to a server, or to a file of this machine"),
         ("mysql://db/shop", "cannot open a mysql:// database"),
+        ("postgresql:olena@db/shop", "write postgresql://"),
     ],
 )
 def test_only_to_where_a_shop_can_be(shop: Shop, to: str, says: str) -> None:

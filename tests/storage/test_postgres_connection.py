@@ -59,6 +59,29 @@ def test_parameters_rows_and_values_are_those_of_a_file(there: Any) -> None:
         there.execute("SELECT 1 AS a").fetchone()["b"]
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            'connection to server at "db", port 5432 failed: fe_sendauth: no password supplied\n',
+            "wants a password, and none is known here; write the line host:port:database:user:password to ~/.pgpass",
+        ),
+        ('server at "db" failed: refused\n\tIs it running?\nserver at "e" failed\n', "refused; Is it running?; server"),
+    ],
+)
+def test_why_nobody_gets_in_is_one_line(said: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import psycopg2  # an extra of the program's
+
+    def refuse(url: str, **settings: Any) -> None:
+        raise psycopg2.OperationalError(said)
+
+    monkeypatch.setattr(psycopg2, "connect", refuse)
+    with pytest.raises(DatabaseUnusable) as refused:
+        postgres.connect("postgresql://db/shop")
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
 def test_errors_are_those_that_every_room_catches(there: Any) -> None:
     with pytest.raises(sqlite3.ProgrammingError):
         there.execute("SELECT * FROM nothing")

@@ -33,6 +33,8 @@ def status(session: Session) -> None:
         print_line(line)
     if (said := database.setting(session.file, "home") or "").startswith(place.MOVED):
         print_line(f"but the shop has {said}, where it goes on")
+    elif why := home.of_a_stand_by(session.file):
+        print_line(f"but {why}")
     elif not home.is_here(session.file):
         print_line("but this is a copy, from which nobody is charged; see salescli adopt --help")
 

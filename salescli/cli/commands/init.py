@@ -85,7 +85,8 @@ def adopt(session: Session, again: bool, dry_run: bool) -> None:
     session.actor.require(permissions.RUN_TICK)
     home.check_not_elsewhere(session.file, again=again)
     if home.is_here(session.file) and not again:
-        say("this database already belongs to this machine and path; tick charges from it")
+        here = "server" if engine.server(session.file) else "machine and path"
+        say(f"this database already belongs to this {here}; tick charges from it")
         return
     if not dry_run:
         home.adopt(Work(session.file, session.actor, session.now, session.zone))

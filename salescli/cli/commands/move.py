@@ -55,10 +55,10 @@ def move_command(session: Session, to: str, dry_run: bool) -> None:
     if not moved:
         say(f"the shop has moved to {to} already")
         return
-    say(f"moved {what} to {to}, and compared them; here they can be read, but nobody is charged any more")
+    say(f"moved {what} to {to}, and compared them; where they were, they can be read, but nobody is charged")
     say(f"set SALESCLI_DB to {to} wherever somebody works on the shop")
     if strangers := move.strangers():
-        say(f"without a login there: {', '.join(strangers)}; once they have one: salescli users edit LOGIN --role ROLE")
+        say(f"without a login there: {', '.join(strangers)}; once they have one: salescli users edit LOGIN --active")
     say(f"jobs are to run for it: salescli --db {shlex.quote(to)} cron --install")
 
 
@@ -73,12 +73,15 @@ def _place(to: str) -> str:
 def _check_login(session: Session, to: str) -> None:
     """Raise NotPermitted if whoever moves the shop would be a stranger there: nobody could go on with it."""
     login = new_file.login_there(to) if engine.is_url(to) else caller.os_login()
+    verb = "add"
     try:
-        actors.acting(session.file, login).require(permissions.MANAGE_USERS)
-    except NotPermitted as error:
+        actor = actors.acting(session.file, login)
+        verb = "edit"
+        actor.require(permissions.MANAGE_USERS)
+    except NotPermitted:
         raise NotPermitted(
-            f"at {to} you would be {login}, who is no owner of the shop ({error}); log in there by another name, or"
-            f" add it here first: salescli users add {login} --role owner"
+            f"at {to} you would be {login}, who is no owner of the shop; log in there by another name, or say here"
+            f" first: {session.program} users {verb} {login} --role owner"
         ) from None
 
 

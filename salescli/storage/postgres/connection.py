@@ -30,6 +30,11 @@ _NOTICE_DEATH = "".join(
     f" SET LOCAL {name if name.startswith('tcp') else f'tcp_{name}'} = {value};" for name, value in _ALIVE.items()
 )
 _OLDEST = 180_000  # casefold(), by which names are compared as in a file
+_NOTHING_SENT = "fe_sendauth: no password supplied"
+_WRITE_IT = (
+    "it wants a password, and none is known here; write the line host:port:database:user:password to ~/.pgpass, a file"
+    " of mode 0600"
+)
 _PLACE = (
     "SELECT system_identifier::text || ':' || CASE WHEN pg_is_in_recovery() THEN 'follows'"
     " ELSE left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END || ':' || current_database()"
@@ -217,6 +222,12 @@ def check_url(url: str) -> dict[str, str]:
     return given
 
 
+def _why(error: psycopg2.Error) -> str:
+    """Return why no server lets us in, as one line."""
+    lines = (" ".join(line.split()) for line in str(error).splitlines())
+    return "; ".join(filter(None, lines)).replace(_NOTHING_SENT, _WRITE_IT)
+
+
 def connect(url: str) -> Connection:
     """Open a shop of a server. Raise BadUsage, DatabaseUnusable.
 
@@ -227,7 +238,7 @@ def connect(url: str) -> Connection:
     try:
         held = psycopg2.connect(url, **{name: value for name, value in usual.items() if name not in given})
     except psycopg2.Error as error:
-        raise DatabaseUnusable(f"the database cannot be opened: {' '.join(str(error).split())}") from None
+        raise DatabaseUnusable(f"the database cannot be opened: {_why(error)}") from None
     if held.server_version < _OLDEST:
         held.close()
         raise DatabaseUnusable(

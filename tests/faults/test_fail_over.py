@@ -103,8 +103,8 @@ def test_a_stand_by_can_be_read_and_says_why_nothing_else(pair: Pair) -> None:
     for words in (("customers", "add", "Nobody"), ("reports", "by-offer")):  # the latter gathers in a table of its own
         refused = there(*words)
         assert (refused.code, "this server only follows another one" in refused.err) == (7, True)
-    for words in (("tick",), ("charging", "status")):
-        ran = there(*words)
+    for line in ("tick", "charging status"):
+        ran = there(*line.split())
         assert "this server follows another one, from which payments are charged" in ran.out + ran.err
         assert "adopt" not in ran.out + ran.err
     pair.first.kill()

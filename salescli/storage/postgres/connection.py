@@ -206,7 +206,7 @@ class Connection:
 def check_url(url: str) -> dict[str, str]:
     """Return what a URL gives. Raise BadUsage for a password: others would read it in ``ps`` and in history."""
     try:
-        given = extensions.parse_dsn(url)
+        given: dict[str, str] = extensions.parse_dsn(url)
     except psycopg2.Error:  # its message quotes the URL
         raise BadUsage("the URL cannot be read; write postgresql://user@host/database") from None
     if {"password", "sslpassword"} & {*given}:

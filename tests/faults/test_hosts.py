@@ -72,7 +72,8 @@ def test_what_a_tick_as_of_an_earlier_time_has_under_way_is_left_to_it(pair: Pai
 
 
 def test_hosts_that_begin_at_once_are_two_ticks(pair: Pair) -> None:
-    execute, begun_between = Cursor.execute, list[int]()
+    execute = Cursor.execute
+    begun_between: list[bool] = []
 
     def interrupted(cursor: Cursor, sql: str, values: Any = ()) -> Cursor:
         done = execute(cursor, sql, values)

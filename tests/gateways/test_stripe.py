@@ -695,6 +695,7 @@ def _put_back(desk: Story) -> None:
     desk.house = replace(desk.house, connection=database.connect(desk.house.run.named))
 
 
+@pytest.mark.of_files("on a server a killed tick's payment waits for the end of its lease, by the clock")
 def test_ticks_killed_at_any_moment_charge_each_payment_once(
     desk: Story, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,7 +49,7 @@ def _plainly(view: View, wanted: Filters) -> tuple[str, list[Any]]:
         clauses.append(f"{done} AND o.confirmed = {int(wanted.confirmed)}")
     if wanted.search:
         number = {"entries": "e.invoice_id"}.get(view.name, view.id)
-        named = "SELECT id FROM {} WHERE name LIKE ?"
+        named = "SELECT id FROM {} WHERE lower(name) LIKE lower(?)"
         found = f"{row}.customer_id IN ({named.format('customers')}) OR {row}.offer_id IN ({named.format('offers')}"
         found += " OR number LIKE ?)"
         clauses.append(f"({found} OR CAST({number} AS text) = ?)")

@@ -118,6 +118,7 @@ def test_reports_by_day_are_read_one_by_one(shop: Shop) -> None:
     assert "offer" not in gathered[0], "with each offer of each day there would be nearly as many groups as facts"
 
 
+@pytest.mark.of_files("SQLite's plan")
 def test_unequal_payments_are_found_by_their_own_index(shop: Shop) -> None:
     connection = shop.house.connection
     for filters in (Filters(), Filters(first_day=date(2026, 1, 1), last_day=date(2026, 12, 31)), Filters(least="1")):

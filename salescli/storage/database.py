@@ -77,9 +77,6 @@ def unusable(error: sqlite3.Error | UnicodeDecodeError, path: FilePath) -> Datab
         "malformed": "the database is damaged; restore the latest backup",
         "can't decode": "the database is damaged; restore the latest backup",
         "not a database": "it is not a salescli database; check --db and SALESCLI_DB",
-        "read-only transaction": (
-            "if it is a stand-by, name the server that it follows, or both: see salescli help growing"
-        ),
         "readonly": "it cannot be written; check its owner, its mode and its directory's",
         "unable to open": "check its owner, its mode and its directory's",
         "disk is full": "free some space; nothing was changed",

@@ -32,7 +32,7 @@ class Resumed:
     known_until: str
 
 
-FOLLOWS = "follows"  # the time line of a server that follows another
+_FOLLOWS = "follows"  # the time line of a server that follows another
 
 
 def home_of(path: FilePath) -> str:
@@ -70,7 +70,7 @@ def _is_promoted(home: str, here: str) -> bool:
 
 def _follows(here: str) -> bool:
     """Return whether a home is on a server that follows another one."""
-    return here.startswith("postgresql:") and here.split(":", 3)[2] == FOLLOWS
+    return here.startswith("postgresql:") and here.split(":", 3)[2] == _FOLLOWS
 
 
 def check(connection: sqlite3.Connection) -> None:

@@ -12,8 +12,8 @@ import signal
 import tempfile
 import threading
 from contextlib import closing
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -24,7 +24,7 @@ from salescli.storage import database
 from salescli.storage.postgres.connection import Connection
 from salescli.storage.postgres.cursor import Cursor
 from tests.faults.hosts import Pair, shop_of
-from tests.faults.kills import kill_within
+from tests.faults.kills import Found, kill_within
 from tests.faults.world import forgotten, payment_of
 
 HOSTS = 3
@@ -34,16 +34,12 @@ CLOCKS_WRONG = (timedelta(0), timedelta(hours=2), -timedelta(hours=2))  # of the
 
 
 @dataclass
-class HostCounts:
+class HostCounts(Found):
     """What a run of kills on a server has seen."""
 
     kills: int = 0
     servers_killed: int = 0
     fail_overs: int = 0
-    charges: int = 0
-    double: list[str] = field(default_factory=list)
-    forgotten: list[str] = field(default_factory=list)
-    violations: list[str] = field(default_factory=list)
 
     @property
     def all_kills(self) -> int:
@@ -151,7 +147,7 @@ def _fail_over(pair: Pair, counts: HostCounts) -> Pair:
     return Pair(pair.second, pair.first, pair.book, pair.open_order, pair.now)
 
 
-def _next(pair: Pair) -> Any:
+def _next(pair: Pair) -> datetime:
     """Return when the next payment or look-up is due."""
     with closing(database.connect(pair.url)) as connection:
         soonest = connection.execute(

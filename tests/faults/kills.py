@@ -58,15 +58,21 @@ TICK_SECONDS = 0.15  # about as long as a tick takes here; a random kill comes w
 
 
 @dataclass
-class Counts:
+class Found:
     """What a run of kills has seen."""
 
-    at_random: int = 0
-    at_commits: int = 0
     charges: int = 0
     double: list[str] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Counts(Found):
+    """What a run of kills has seen on files."""
+
+    at_random: int = 0
+    at_commits: int = 0
 
     @property
     def kills(self) -> int:

@@ -100,7 +100,7 @@ def tick_command(  # noqa: PLR0913 - one parameter per option
                 if lock.held_minutes(session.beside) > _HANGS_MINUTES:
                     say(f"a tick has been running for more than an hour, and none has started since: {session.path}")
                 return
-            beside.remove_leftovers_at(session.path)
+            beside.remove_leftovers_at(session.beside)
             stopping = held.enter_context(_stoppable())
             counts = tick.run(
                 Work(session.file, session.actor, session.now, session.zone).at(now),

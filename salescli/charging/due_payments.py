@@ -179,17 +179,21 @@ def answer_to(claimed: ClaimedPayment) -> Answer:
     if claimed.late and "lookup" in able:
         known = calls.look_up(claimed.attempt, claimed.gateway)
         if known.became != "not_found":
-            return _dated(known, claimed)
+            return dated(known, claimed.due)
         request = calls.request_after(known, request)
     made = claimed.other.made() if claimed.other else None
     return made or calls.call(claimed.attempt, request, claimed.gateway)
 
 
-def _dated(known: Answer, claimed: ClaimedPayment) -> Answer:
-    """Return a look-up's answer with a date: if the gateway gives none, the planned one, the earliest possible."""
-    if known.result is None or known.result.created_at or claimed.due is None:
+def dated(known: Answer, due: Recurring | None) -> Answer:
+    """Return a look-up's answer with a date: if the gateway gives none, the planned one, the earliest possible.
+
+    From it on, each payment that another copy may have made, too, is looked up in turn: none is skipped as late and, at
+    a later date, sent under the number that the other gave it.
+    """
+    if known.result is None or known.result.created_at or due is None:
         return known
-    return replace(known, result=replace(known.result, created_at=claimed.due.due_at))
+    return replace(known, result=replace(known.result, created_at=due.due_at))
 
 
 def prepared(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]) -> list[ClaimedPayment]:

@@ -16,7 +16,7 @@ from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Cancelling
 from salescli.rules import time
-from salescli.sales import attempts
+from salescli.sales import attempts, recurring
 from salescli.sales.attempts import Attempt
 from salescli.storage import database
 
@@ -109,7 +109,8 @@ def _taken_over(run: ChargingRun, abandoned: Attempt, only: tuple[str, ...] | No
             return None
         request = calls.request_of(run.work.connection, attempt)
         other = elsewhere.other_copy(run.work.connection, attempt, run.gateways)
-    return ClaimedPayment(attempt, system, run.gateways(system), request, other=other)
+        due = recurring.get(run.work.connection, attempt.recurring_id) if other and attempt.recurring_id else None
+    return ClaimedPayment(attempt, system, run.gateways(system), request, due=due, other=other)
 
 
 def _resolved(run: ChargingRun, claimed: ClaimedPayment) -> Answer:
@@ -124,7 +125,7 @@ def _resolved(run: ChargingRun, claimed: ClaimedPayment) -> Answer:
     if isinstance(able, Answer):
         return replace(able, became="unknown")
     if "lookup" in able:
-        answer = calls.look_up(claimed.attempt, claimed.gateway)
+        answer = due_payments.dated(calls.look_up(claimed.attempt, claimed.gateway), claimed.due)
         if answer.became == "not_found":
             # An earlier look-up was at least five minutes ago, even if the clock was changed since.
             age = claimed.attempt.age(run.work.now)

@@ -22,7 +22,7 @@ from salescli.sales import attempts, closed_months, invoices, orders, payment_or
 from salescli.sales.attempts import Attempt, Closing
 from salescli.sales.invoices import Invoice
 from salescli.sales.recurring import Recurring
-from salescli.storage import database, history, home
+from salescli.storage import database, history
 from salescli.storage.work import Work
 
 RESOLVED = "resolved"  # the code of an answer that a person gave
@@ -160,8 +160,7 @@ def _charged(batch: Batch, attempt: Attempt, answer: Answer) -> None:
     if attempt.recurring_id is None:
         return
     before = batch.recurring[attempt.recurring_id]
-    now = _planned_at(work, before, answer) or _continues_from(answer, work.now)
-    after = recurring.paid(before, now=now, zone=work.zone)
+    after = recurring.paid(before, now=_continues_from(answer, work.now), zone=work.zone)
     batch.change_recurring(before, after, f"payment {before.payment_number} made")
 
 
@@ -180,18 +179,6 @@ def _continues_from(answer: Answer, now: datetime) -> datetime:
         return min(now, time.from_text(made_at)) if made_at else now
     except DamagedValue:  # not ours: a gateway's
         return now
-
-
-def _planned_at(work: Work, before: Recurring, answer: Answer) -> datetime | None:
-    """Return the date of a payment that another copy may have made at any time, of which the gateway tells none.
-
-    From its date on, each payment that the other may have made, too, is then looked up in turn: none is skipped as late
-    and, at a later date, sent under the number that the other gave it.
-    """
-    if not answer.looked_up or (answer.result and answer.result.created_at) or before.due_at is None:
-        return None
-    resumed = home.resumed(work.connection)
-    return time.from_text(before.due_at) if resumed and before.due_at <= resumed.at else None
 
 
 def _declined(batch: Batch, attempt: Attempt, answer: Answer) -> None:

@@ -104,6 +104,7 @@ class Bank(Ledger):
         self.spares_overtaken = True  # test_known_gaps: a request that arrives after it was looked up in vain
         self.repeats: str | None = None  # it answers every success with this id
         self.tells_references = True  # of refunds that it lists
+        self.tells_times = True  # of payments and refunds that it made
         self.only_cuts = False  # a line is cut where it would be refused
         self.witness: Callable[[str, int], None] = lambda reference, amount_minor: None
         self.meanwhile: Callable[[], None] = lambda: None
@@ -262,5 +263,5 @@ class Bank(Ledger):
             self.repeats or f"b_{next(place for place, known in enumerate(self.moved) if known is entry)}",
             entry.amount_minor + (mood == "lies"),
             "USD" if mood == "lies about the currency" else entry.currency,
-            created_at=time.utc_text(entry.booked_at),
+            created_at=time.utc_text(entry.booked_at) if self.tells_times else None,
         )

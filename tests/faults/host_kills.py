@@ -65,7 +65,7 @@ def run(kills: int, seed: int) -> HostCounts:
             else:
                 _ticks(pair, chance, counts, kills_server=what > 0.9)
             _compare(pair, counts)
-            pair.now = max(pair.now + LEASE, _next(pair))
+            pair.now = max(pair.now + LEASE, next_due(pair))
         _calm(pair, counts)
     return counts
 
@@ -147,7 +147,7 @@ def _fail_over(pair: Pair, counts: HostCounts) -> Pair:
     return Pair(pair.second, pair.first, pair.book, pair.open_order, pair.now)
 
 
-def _next(pair: Pair) -> datetime:
+def next_due(pair: Pair) -> datetime:
     """Return when the next payment or look-up is due."""
     with closing(database.connect(pair.url)) as connection:
         soonest = connection.execute(

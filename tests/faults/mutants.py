@@ -723,6 +723,22 @@ MUTANTS = (
         (("charging/refund.py", "    home.check(work.connection)\n", ""),),
     ),
     Mutant(
+        "a payment that another copy made was made just now",
+        "dates_are_charged_elsewhere_at_a_bank_that_tells_no_times",
+        (("charging/due_payments.py", "return dated(known, claimed.due)", "return known"),),
+    ),
+    Mutant(
+        "a killed charge that another copy learnt of was made just now",
+        "a_killed_charge_and_later_dates_are_charged_elsewhere",
+        (
+            (
+                "charging/recover.py",
+                "due_payments.dated(calls.look_up(claimed.attempt, claimed.gateway), claimed.due)",
+                "calls.look_up(claimed.attempt, claimed.gateway)",
+            ),
+        ),
+    ),
+    Mutant(
         "lateness by the retry's date",
         "a_retry_was_made_since_a_backup",
         (("charging/elsewhere.py", "now - time.from_text(due.due_at)", "now - time.from_text(due.next_payment_at)"),),

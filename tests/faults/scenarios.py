@@ -306,6 +306,40 @@ def a_payment_ahead_of_its_date_was_made_elsewhere(world: World) -> None:
     settled(world, charges=2)
 
 
+def _dates_are_charged_elsewhere(world: World, *moods: str) -> None:
+    """Let a copy come to life after the original charged several dates, at a bank that tells no times.
+
+    A payment that it finds may be of any of the dates, so it has to ask for each of the others, too. ``moods``: what
+    the first charge meets before the copy is made.
+    """
+    world.bank.capabilities, world.bank.key_ttl_seconds = frozenset({"charge", "refund", "lookup"}), 0
+    world.bank.tells_times = False
+    plan = due(world, *moods, offer="day")
+    for _ in moods:
+        world.tick()
+    backup = world.path.with_suffix(".backup")
+    shutil.copyfile(world.path, backup)
+    for day in range(3):
+        world.later(days=min(day, 1)).tick()
+    shutil.copyfile(backup, world.path)
+    world.process(lambda c: home.adopt(world.work(c)))
+    for _ in range(5):
+        world.at(max(world.time, time.from_text(world.plan(plan).next_payment_at or "")))
+        world.tick()
+    assert charged_twice(world.bank) == []
+    assert world.plan(plan).payments_made == len(world.bank.charged()) > 4
+
+
+@scenario
+def dates_are_charged_elsewhere_at_a_bank_that_tells_no_times(world: World) -> None:
+    _dates_are_charged_elsewhere(world)
+
+
+@scenario
+def a_killed_charge_and_later_dates_are_charged_elsewhere(world: World) -> None:
+    _dates_are_charged_elsewhere(world, "dies after")
+
+
 @scenario
 def a_payment_is_in_doubt_for_two_days(world: World) -> None:
     due(world, "cut after")

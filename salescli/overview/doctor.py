@@ -23,7 +23,7 @@ from salescli.rules import numbers, permissions, time
 from salescli.rules.permissions import Actor
 from salescli.sales import recurring_actions
 from salescli.sales.attempts import Attempt
-from salescli.storage import database, engine, migrate, pages, place, schema, totals
+from salescli.storage import database, engine, home, migrate, pages, place, schema, totals
 
 _FINDINGS_MAX = 20  # per check
 _WHOLE_BYTES = 10_000_000  # a file of up to this size is checked whole every time, within a second
@@ -263,7 +263,7 @@ def _totals(connection: engine.Connection, program: str) -> Iterator[Finding]:
 
 def _moved(connection: engine.Connection, program: str) -> Iterator[Finding]:
     try:
-        place.check_stays(database.setting(connection, "home"))
+        place.check_stays(home.said(connection))
     except DatabaseUnusable as error:
         yield Finding("moved", str(error), f"where its jobs still run: {program} cron --remove")
 

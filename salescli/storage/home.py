@@ -49,6 +49,15 @@ def here(connection: sqlite3.Connection) -> str:
     return there.home() if there else home_of(database.path_of(connection))
 
 
+def said(connection: sqlite3.Connection) -> str:
+    """Return where a shop says that it is at home; of a file also by the note that ``move`` left beside it."""
+    if not engine.server(connection):
+        installation = database.setting(connection, "installation")
+        if to := place.left_for(database.path_of(connection), installation):
+            return f"{place.MOVED}{to}"
+    return database.setting(connection, "home") or ""
+
+
 def wake(work: Work) -> None:
     """Let a stand-by that has taken the place of a server come to life (I12); tick does so before it charges.
 
@@ -75,7 +84,7 @@ def _follows(here: str) -> bool:
 
 def check(connection: sqlite3.Connection) -> None:
     """Raise SalesError in a copy of the database, which must not charge beside the original, or in what moved away."""
-    home, now = database.setting(connection, "home"), here(connection)
+    home, now = said(connection), here(connection)
     place.check_stays(home)
     if why := of_a_stand_by(connection):
         raise SalesError(why)
@@ -102,7 +111,7 @@ def of_a_stand_by(connection: sqlite3.Connection) -> str:
 
 def is_here(connection: sqlite3.Connection) -> bool:
     """Return whether a database is at home where it is."""
-    return database.setting(connection, "home") == here(connection)
+    return said(connection) == here(connection)
 
 
 def adopt(work: Work, *, again: bool = True) -> None:
@@ -123,11 +132,13 @@ def adopt(work: Work, *, again: bool = True) -> None:
         history.leave_gap(work.connection)
         changes = {"home": (before, home), "resumed_at": (None, time.utc_text(work.now))}
         history.record(work, "file", None, "adopted", changes)
+    if not engine.server(work.connection):
+        place.forget_left(database.path_of(work.connection))
 
 
 def check_not_elsewhere(connection: sqlite3.Connection, *, again: bool) -> None:
     """Raise SalesError if a shop has moved to another place, which may not be lost."""
-    home = database.setting(connection, "home") or ""
+    home = said(connection)
     if home.startswith(place.MOVED) and not again:
         raise SalesError(f"the shop has {home}; if it is lost there for good, run here: salescli adopt --again")
 

@@ -62,6 +62,7 @@ class Move:
             with self._alone(), database.transaction(self.work.connection):
                 self._copy(advance)
                 database.set_setting(self.work.connection, "home", f"{place.MOVED}{self.to}")
+        self._note_left()
         return self._arrive()
 
     def strangers(self) -> list[str]:
@@ -76,7 +77,13 @@ class Move:
         return there.url if there else os.path.realpath(database.path_of(self.work.connection))
 
     def _is_closed(self) -> bool:
-        return database.setting(self.work.connection, "home") == f"{place.MOVED}{self.to}"
+        return home.said(self.work.connection) == f"{place.MOVED}{self.to}"
+
+    def _note_left(self) -> None:
+        """Note beside a file that it is closed, once it is: until then it may be the shop."""
+        if not engine.server(self.work.connection):
+            installation = database.setting(self.work.connection, "installation") or ""
+            place.note_left(database.path_of(self.work.connection), installation, self.to)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -128,6 +135,8 @@ class Move:
                 f"the shop has moved to {self.to}, which does not open: {error}; if it is lost, and the shop is to go"
                 " on here: salescli adopt --again"
             ) from None
+        if not engine.is_url(self.to):
+            place.forget_left(self.to)  # from when it moved away from there
         with closing(there), database.transaction(there, anywhere=True):
             if not _home(there).startswith(place.ARRIVING) or not self._is_this_shop(there):
                 return False

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from salescli.storage.engine import FilePath
 
 MOVED, ARRIVING = "moved to ", "on its way from "  # homes where nobody is charged and nothing is changed
+_LEFT = ".moved"  # beside the file
 _NETWORK_FILE_SYSTEMS = {
     "nfs",
     "nfs4",
@@ -51,6 +52,30 @@ def check(path: FilePath, *, any_file_system: bool) -> None:
         raise DatabaseUnusable(
             f"{path} is on a network file system, whose locks are unreliable; move it, or pass --any-file-system"
         )
+
+
+def note_left(path: FilePath, installation: str, to: str) -> None:
+    """Note beside a file that its shop has moved: a copy from before, put back in its place, does not know that."""
+    note = f"{os.path.realpath(path)}{_LEFT}"
+    with open(f"{note}.new", "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(f"{installation}\n{to}\n")
+    os.replace(f"{note}.new", note)
+
+
+def forget_left(path: FilePath) -> None:
+    """Remove that note, if there is one: the shop is to be here."""
+    with suppress(FileNotFoundError):
+        os.remove(f"{os.path.realpath(path)}{_LEFT}")
+
+
+def left_for(path: FilePath, installation: str | None) -> str:
+    """Return where the shop of a file has moved to by the note beside it, empty if there is none of this shop."""
+    try:
+        with open(f"{os.path.realpath(path)}{_LEFT}", encoding="utf-8") as file:
+            of, _, to = file.read().partition("\n")
+    except OSError:
+        return ""
+    return to.strip() if of == installation else ""
 
 
 def check_stays(home: str | None) -> None:

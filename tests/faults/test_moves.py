@@ -116,6 +116,7 @@ def test_killed_at_any_moment_there_are_never_two_that_charge(shop: Shop, databa
                     databases.drop(name_of(done))
                 else:
                     done.unlink()
+                    Path(f"{done}.moved").unlink(missing_ok=True)
             ways[way] += was_killed
             if not was_killed:
                 break

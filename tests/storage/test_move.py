@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.postgres_server import Shops
 from tests.rules.test_permissions import TABLE
 from tests.shop import Shop
 from tests.story import Story
+from tests.terminal import Run
 
 pytestmark = pytest.mark.of_files("they bring a server of their own")
 NO_SERVER = postgres_server.programs() is None
@@ -122,6 +124,31 @@ def test_it_is_adopted_again_only_if_the_new_place_is_lost(shop: Shop, to: str) 
     assert moved.at(here)("adopt", "--again").code == 0
     assert moved.charges(here)
     assert moved.changes(here)
+
+
+def test_a_copy_from_before_that_is_put_back_charges_nobody(shop: Shop, to: str, tmp_path: Path) -> None:
+    house, before = shop.house, tmp_path / "before.db"
+    shutil.copyfile(house.path, before)
+    assert house.run("move", to).code == 0
+    house.connection.close()
+    before.replace(house.path)
+    for line in ("tick", "notify", "adopt"):
+        refused = house.run(*line.split())
+        assert (refused.code in (1, 7), f"the shop has moved to {to}" in refused.err) == (True, True), line
+    assert f"the shop has moved to {to}" in house.run("charging", "status").out
+    assert "moved" in {row["check"] for row in house.run("doctor", "--json").json}
+    assert house.run("adopt", "--again").code == 0
+    assert house.run("tick", "--accept-clock").code == 0
+    assert house.run("charging", "status").out == "charging is on, without limits\n"
+
+
+def test_a_shop_that_comes_back_to_its_old_place_is_at_home_there(shop: Shop, to: str) -> None:
+    house = shop.house
+    assert house.run("move", to).code == 0
+    house.connection.close()
+    house.path.unlink()
+    assert Run(house.path, to)("move", str(house.path)).code == 0
+    assert house.run("tick", "--accept-clock").code == 0
 
 
 def test_nothing_is_overwritten(shop: Shop, to: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from salescli.cli.groups import IndexedGroup
 from salescli.cli.output.terminal import print_line
 from salescli.cli.session import Session, pass_session
 from salescli.rules import money, permissions
-from salescli.storage import database, home, place
+from salescli.storage import home, place
 from salescli.storage.work import Work
 
 
@@ -31,7 +31,7 @@ def status(session: Session) -> None:
     session.actor.require(permissions.VIEW)
     for line in limits.status(session.connection) or ["charging is on, without limits"]:
         print_line(line)
-    if (said := database.setting(session.file, "home") or "").startswith(place.MOVED):
+    if (said := home.said(session.file)).startswith(place.MOVED):
         print_line(f"but the shop has {said}, where it goes on")
     elif why := home.of_a_stand_by(session.file):
         print_line(f"but {why}")

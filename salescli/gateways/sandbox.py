@@ -86,6 +86,10 @@ _PAYING = {"tok_ok", "tok_fee", *_CUT, *_FAILING}
 _FEE_PPM = 15_000
 _NUMBERS = 1 << 40  # of which ledgers of one shop hardly take the same
 _ANSWER_WITHIN = timedelta(days=7)
+_ELSEWHERE = (
+    " here: of a shop on a server a sandbox has a ledger on each machine, for each login; refund it as who charged it,"
+    " on that machine"
+)
 
 
 class Sandbox:
@@ -228,7 +232,8 @@ class Sandbox:
             "SELECT * FROM entries WHERE id = ? AND kind = 'charge' AND status = 'succeeded'", (charge_id,)
         ).fetchone()
         if charged is None:
-            raise Declined("there is no such charge to refund", "invalid_amount")
+            where = _ELSEWHERE if self._among_others else ""
+            raise Declined(f"there is no such charge to refund{where}", "invalid_amount")
         refunded = ledger.execute(
             "SELECT coalesce(sum(amount_minor), 0) FROM entries WHERE charge_id = ?", (charge_id,)
         ).fetchone()[0]

@@ -77,6 +77,7 @@ def _rate(shops: postgres_server.Shops, host: str, hosts: int, latency: float, t
         took = _ticks(there, environment, hosts, folder)
         idle = _ticks(there, environment, hosts, folder)  # to start Python is not what is measured
     gateway.shutdown()
+    gateway.server_close()
     with closing(storage.connect(url)) as connection:
         made = connection.execute("SELECT count(*) FROM recurring WHERE payments_made = 2").fetchone()[0]
     assert made == payments, f"{made} of {payments} were charged"
@@ -133,7 +134,7 @@ def _lists(shops: postgres_server.Shops, made: Path, orders: int, rounds: int) -
         shops.drop(name)
 
 
-def _shown(command: Command, named: str) -> tuple[str, ...]:
-    """Return the lines of a command without blanks; what it advises to run names the database, and is as wide."""
-    said = subprocess.run(command.words, check=True, capture_output=True, text=True).stdout
-    return tuple("".join(line.split()).strip("-") for line in said.replace(shlex.quote(named), "").splitlines())
+def _shown(command: Command, named: str) -> str:
+    """Return the rows of a command; what it advises to run names the database, which is left out."""
+    words = [*command.words, "--csv"]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.replace(shlex.quote(named), "")

@@ -263,6 +263,15 @@ def test_no_more_is_refunded_than_was_taken(sandbox: Sandbox, path: Path) -> Non
     assert sum(row[2] for row in ledger(path, "refund")) == 4900
 
 
+def test_a_ledger_of_another_machine_has_not_the_charge_and_says_so(tmp_path: Path) -> None:
+    here, there = (Sandbox(tmp_path / name, among_others=True) for name in ("here", "there"))
+    charged = ask(here, with_token("tok_ok")).result
+    assert charged is not None
+    refused = refund(there, charged.gateway_id, 1900)
+    assert refused.became == "declined"
+    assert "a ledger on each machine, for each login" in (refused.message or "")
+
+
 def test_a_refund_reference_used_for_another_amount_is_refused(sandbox: Sandbox, path: Path) -> None:
     charged = sandbox.charge(PAYMENT, 30.0)
     refund(sandbox, charged.gateway_id, 1900)

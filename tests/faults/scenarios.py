@@ -48,7 +48,8 @@ from salescli.rules import sale_shares, time
 from salescli.sales import attempts, closed_months, customer_credit, recurring_actions, recurring_edit
 from salescli.sales.attempts import Attempt
 from salescli.sales.recurring_edit import RecurringEdit
-from salescli.storage import beside, database, home, lock
+from salescli.storage import database, home, lock
+from salescli.storage.sqlite import beside
 from salescli.storage.work import Work
 from tests import PROJECT
 from tests.faults import power

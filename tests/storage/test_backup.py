@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from salescli.errors import DatabaseUnusable
-from salescli.storage import backup, database, files, restore
+from salescli.storage import database, files
+from salescli.storage.sqlite import backup, restore
 from tests.conftest import NOW
 
 if TYPE_CHECKING:

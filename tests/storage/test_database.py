@@ -17,6 +17,7 @@ from salescli.cli import caller
 from salescli.errors import DatabaseUnusable
 from salescli.storage import database, home, migrate, new_file, place, schema
 from salescli.storage.migrations import m0001_house
+from salescli.storage.sqlite import connection as of_file
 from tests.conftest import House
 
 HELD = {"foreign_keys": 1, "recursive_triggers": 1, "trusted_schema": 0, "secure_delete": 1}
@@ -211,7 +212,7 @@ def test_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pyte
 
 
 def test_the_pragmas_are_held_by_every_connection(house: House, second: sqlite3.Connection) -> None:
-    journal = dict(database._journal(sqlite3.sqlite_version_info))
+    journal = dict(of_file._journal(sqlite3.sqlite_version_info))
     for connection in (house.connection, second):
         held = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in [*HELD, *journal]}
         assert held == {**HELD, **journal}
@@ -219,7 +220,7 @@ def test_the_pragmas_are_held_by_every_connection(house: House, second: sqlite3.
 
 
 def test_a_pragma_that_sqlite_does_not_accept_refuses_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "_journal", lambda version: (("journal_mode", "none_such"),))
+    monkeypatch.setattr(of_file, "_journal", lambda version: (("journal_mode", "none_such"),))
     refused(path, "SQLite did not accept journal_mode = none_such")
 
 
@@ -242,7 +243,7 @@ def test_a_pragma_that_sqlite_does_not_accept_refuses_the_file(path: Path, monke
 )
 def test_wal_is_used_only_where_its_reset_bug_is_fixed(version: tuple[int, ...], mode: str) -> None:
     synchronous = {"wal": 2, "delete": 3}[mode]  # FULL; EXTRA, since DELETE with FULL may lose the last commit
-    assert database._journal(version) == (("journal_mode", mode), ("synchronous", synchronous))
+    assert of_file._journal(version) == (("journal_mode", mode), ("synchronous", synchronous))
 
 
 def test_a_missing_file_is_refused_and_not_made(tmp_path: Path) -> None:

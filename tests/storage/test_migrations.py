@@ -16,7 +16,8 @@ import pytest
 
 from salescli.errors import DatabaseUnusable
 from salescli.rules.schedule import Retries
-from salescli.storage import database, migrate, migrations, schema, totals, upgrade
+from salescli.storage import database, migrate, migrations, schema, totals
+from salescli.storage.sqlite import upgrade
 from salescli.storage.work import Work
 from tests import released
 from tests.conftest import LOGIN, NOW, House

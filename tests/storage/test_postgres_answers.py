@@ -120,20 +120,14 @@ SELDOM: tuple[Callable[[House], object], ...] = (
 ELSEWHERE: dict[str, tuple[str, ...]] = {
     # The tables: a server's are those of the newest version, and nobody there may drop a trigger or an index.
     "storage/migrat": (),
-    "storage/upgrade.py": (),
     "storage/new_file.py": (),
     "storage/offsets.py": ("store",),
     "storage/totals.py": ("_without_triggers", "count_from", "recount"),
     "imports/bulk_load.py": (),
-    # Files: copied, saved, put back, and their pages.
-    "storage/backup.py": (),
-    "storage/beside.py": (),
-    "storage/restore.py": (),
+    # Files: opened, copied, saved, put back, and their pages.
+    "storage/sqlite/": (),
     "charging/simulate.py": (),
-    "storage/database.py": (
-        "_check_not_held_in_wal", "_check_ours_or_older", "_dumped_version", "_wait", "corrupting", "lightly", "opened",
-        "path_of", "sorting", "version_of",
-    ),
+    "storage/database.py": ("_wait", "lightly", "path_of", "sorting"),
     "storage/pages.py": (),
     # Servers, and what moves a shop from one to the other: their own tests.
     "storage/postgres/": (),

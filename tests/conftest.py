@@ -277,7 +277,10 @@ def story(house: House) -> Story:
     house.customer("Олена Коваленко", email="olena@example.com")
     house.payment_system("Sandbox", fee="2.9%")
     house.payment_system("Bank transfer", gateway="manual")
-    return Story(house).at("2026-01-31 10:00")
+    story = Story(house).at("2026-01-31 10:00")
+    if house.url:
+        story.number_payments_from_1()
+    return story
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """What a database holds and what it was asked, whichever engine has it.
 
-``dump(connection)`` -> its content as lines | ``asked(connection)`` -> the statements of a block
+``tables(connection)`` -> their names | ``dump(connection)`` -> its content as lines
+``asked(connection)`` -> the statements of a block
 ``refuse(connection, "UPDATE", "orders", "cut")``, from then on | ``check_search(connection, "customers")``
 """
 
@@ -17,12 +18,18 @@ from salescli.storage import engine
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'salescli' ORDER BY tablename"
 
 
+def tables(connection: sqlite3.Connection) -> list[str]:
+    """Return the names of its tables, also of those that the engine keeps for itself."""
+    of_file = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+    return [row[0] for row in connection.execute(of_file if engine.server(connection) is None else _TABLES)]
+
+
 def dump(connection: sqlite3.Connection) -> list[str]:
     """Return all that a database holds, as statements that would make it; of a server, of its rows alone."""
     if engine.server(connection) is None:
         return list(connection.iterdump())
     lines = []
-    for table in [row[0] for row in connection.execute(_TABLES)]:
+    for table in tables(connection):
         rows = (f"INSERT INTO {table} VALUES({','.join(map(_quoted, row))})" for row in _rows(connection, table))
         lines += sorted(rows)
     return lines

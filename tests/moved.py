@@ -8,23 +8,21 @@ from typing import Any
 
 from salescli.errors import SalesError
 from salescli.storage import database, engine, home
+from tests import inside
 from tests.terminal import Run
 
 Where = Path | str  # of a file, or the URL of a shop on a server
 Rows = dict[str, list[tuple[Any, ...]]]
-_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%!_search%' ESCAPE '!' ORDER BY name"
-_THERE = "SELECT tablename FROM pg_tables WHERE schemaname = 'salescli' ORDER BY tablename"
 _OF_THE_PLACE = {"settings": " WHERE name <> 'home'", "history": " WHERE what <> 'moved'"}
 
 
 def contents(where: Where) -> Rows:
     """Return all rows of a database, but what says where it is."""
     with closing(database.connect(where)) as connection:
-        names = [name for (name,) in connection.execute(_THERE if engine.server(connection) else _TABLES)]
         return {
             name: _rows(connection, name)
-            for name in names
-            if name not in ("_sqlite_migrations", "sqlite_sequence", "sqlite_stat1")
+            for name in inside.tables(connection)
+            if name not in ("_sqlite_migrations", "sqlite_sequence", "sqlite_stat1") and "_search" not in name
         }
 
 

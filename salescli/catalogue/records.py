@@ -34,7 +34,8 @@ class Noun:
     match: Callable[[engine.Connection, Words], engine.Row | None]  # finds the record of a row
     searched: tuple[str, ...] = ()  # columns of its search index
     check_import: Callable[[engine.Connection, Words], None] = lambda connection, words: None  # for a new record
-    edited: Callable[[engine.Connection, int], None] = lambda connection, id: None  # what follows, changed or not
+    # What follows, changed or not; returns what that changed beside the columns, by name.
+    edited: Callable[[engine.Connection, int], Mapping[str, Any]] = lambda connection, id: {}
     stands_for: str = "id"  # SQL for the id of the record that a row stands for: its own unless merged
 
     @property
@@ -64,7 +65,7 @@ def create(work: Work, noun: Noun, values: Mapping[str, Any]) -> int:
 
 
 def edit(work: Work, noun: Noun, id: int, words: Words) -> dict[str, Any]:
-    """Change the fields in ``words`` and return the columns that changed, with their new values."""
+    """Change the fields in ``words`` and return what changed: the columns, with their new values, and what follows."""
     work.actor.require(noun.permission)
     with database.transaction(work.connection):
         before = get(work.connection, noun, id)
@@ -75,8 +76,7 @@ def edit(work: Work, noun: Noun, id: int, words: Words) -> dict[str, Any]:
             _index(work.connection, noun, "id = ?", id)
             pairs = {name: (before[name], value) for name, value in changes.items()}
             history.record(work, noun.subject, id, "edited", pairs)
-        noun.edited(work.connection, id)
-        return changes
+        return {**changes, **noun.edited(work.connection, id)}
 
 
 def changed_columns(connection: engine.Connection, noun: Noun, before: engine.Row, words: Words) -> dict[str, Any]:

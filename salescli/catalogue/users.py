@@ -106,12 +106,11 @@ def _check_server_knows(connection: engine.Connection, values: dict[str, Any], b
         there.check_login(held["login"])
 
 
-def _give_rights(connection: engine.Connection, id: int) -> None:
-    """Give a user the rights of the role on a server, where the login may be younger than the user."""
+def _give_rights(connection: engine.Connection, id: int) -> dict[str, Any]:
+    """Give a user the rights of the role on a server, where the login may be younger than the user; return if so."""
     there = engine.server(connection)
     login = connection.execute("SELECT login FROM users WHERE id = ?", (id,)).fetchone()["login"]
-    if there and login:
-        there.give_rights(login)
+    return {"rights on the server": "given"} if there and login and there.give_rights(login) else {}
 
 
 def _check_months_are_open(connection: engine.Connection, before: Shares, after: Shares) -> None:

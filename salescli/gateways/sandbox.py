@@ -217,7 +217,8 @@ class Sandbox:
                 "code": code,
                 "created_at": time.utc_text(time.now()),
             }
-            if self._among_others and ledger.execute("SELECT 1 FROM entries").fetchone() is None:
+            begun = ledger.execute("SELECT 1 FROM sqlite_sequence WHERE name = 'entries'").fetchone()
+            if self._among_others and begun is None:
                 row["id"] = secrets.randbelow(_NUMBERS) + 1
             database.insert(ledger, "entries", row)
             entry = _by_reference(ledger, charge.reference)

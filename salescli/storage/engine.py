@@ -63,8 +63,8 @@ class Server(Protocol):
     def check_login(self, login: str) -> None:
         """Raise BadData unless the server knows a login, which gets the rights of its role there."""
 
-    def give_rights(self, login: str) -> None:
-        """Give a login the rights of its role, and no others, if the server knows it."""
+    def give_rights(self, login: str) -> bool:
+        """Give a login the rights of its role, and no others, if the server knows it; return whether it had others."""
 
     def without_rights(self) -> list[tuple[str, str]]:
         """Return (login, name as SQL writes it) of users who have a role, and cannot work on the server."""

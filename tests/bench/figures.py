@@ -124,7 +124,7 @@ def amount(value: float, unit: str = "s") -> str:
     """Return seconds as people read them, or a number with its unit."""
     if unit != "s":
         return f"{value:.3g} {unit}".rstrip() if value < 100 else f"{value:.0f} {unit}".rstrip()
-    name, _, times = next(scale for scale in _UNITS if value >= scale[1])
+    name, _, times = next(scale for scale in _UNITS if abs(value) >= scale[1])
     return f"{value * times:.3g} {name}"
 
 

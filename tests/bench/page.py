@@ -126,16 +126,21 @@ def _paragraph(*parts: str) -> str:
 
 def _is_shown(run: Told) -> Callable[[Told], bool]:
     """Return what tells whether a figure stands in the table: of the run's size, of its largest file, or of none."""
-    largest = max(figure["orders"] for figure in run["figures"] if figure["bench"] != "tick")
+    largest = max(figure["orders"] for figure in run["figures"] if not _is_of_payments(figure))
 
     def is_shown(figure: Told) -> bool:
         bench, metric, orders = figure["bench"], figure["metric"], figure["orders"]
         if metric.endswith(_MEMORY) and not metric.startswith("any command"):
             return False  # of each command there is one: the page names the one that takes most
-        of_its_size = bench == "tick" or (bench == "reports" and (orders == largest or metric.endswith("as a command")))
-        return of_its_size or bool(orders == run["orders"])
+        of_reports = bench == "reports" and (orders == largest or metric.endswith("as a command"))
+        return _is_of_payments(figure) or of_reports or bool(orders == run["orders"])
 
     return is_shown
+
+
+def _is_of_payments(figure: Told) -> bool:
+    """Return whether a figure is of as many payments as its case takes, whatever the file holds."""
+    return figure["bench"] == "tick" or figure["metric"].startswith("one payment")
 
 
 def _condensed(figures: Sequence[Told]) -> Iterator[tuple[Told, str]]:
@@ -159,7 +164,7 @@ def _kind(figure: Told) -> tuple[str, str]:
 
 def _row(figure: Told, name: str, orders: int) -> str:
     size = figure["orders"]
-    another_size = size != orders and figure["bench"] != "tick"
+    another_size = size != orders and not _is_of_payments(figure)
     metric = f"{figure['bench']}: {name}{f' @ {short(size)}' if another_size else ''}"
     if figure["bench"] == "sweep" and figure["note"]:
         metric += f" (`{figure['note'].partition(',')[0]}`)"
@@ -173,7 +178,7 @@ def _row(figure: Told, name: str, orders: int) -> str:
         "" if ratio is None else f"{ratio:.2g}",
         figure.get("bound") or ("" if limit is None else f"{limit:.2g} ×"),
         figure["verdict"] or ("" if figure["bench"] == "sweep" else figure["note"]),
-        f"`scripts/bench {figure['bench']} --orders {orders if figure['bench'] == 'tick' else size}`",
+        f"`scripts/bench {figure['bench']} --orders {orders if _is_of_payments(figure) else size}`",
     )
     return f"| {' | '.join(cells)} |"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import sys
 import threading
+from contextlib import suppress
 from time import sleep
 
 
@@ -26,10 +27,11 @@ def main(server: str, trip_seconds: float) -> None:
 
 
 def _carry(source: socket.socket, target: socket.socket, seconds: float) -> None:
-    while piece := source.recv(1 << 16):
-        if seconds:
-            sleep(seconds)
-        target.sendall(piece)
+    with suppress(OSError):  # the other direction has ended and closed both
+        while piece := source.recv(1 << 16):
+            if seconds:
+                sleep(seconds)
+            target.sendall(piece)
     target.close()
 
 

@@ -172,7 +172,9 @@ def test_who_was_a_user_before_the_server_knew_the_login_is_let_in_later(server:
     _can(server, "oleh", "users edit newcomer --name Newest")
     server.administer("CREATE ROLE newcomer LOGIN")
     assert "users edit newcomer --active" in server.run(login, "orders", "list").err
-    _can(server, "oleh", "users edit newcomer --active")
+    given, again = (server.run("oleh", "users", "edit", login, "--active").out for _ in range(2))
+    assert "(Newest): changed: rights on the server\n" in given
+    assert "(Newest): nothing changed\n" in again
     _can(server, login, "orders list")
     assert not [line for line in server.run("oleh", "doctor", "--json").json if line["check"] == "user"]
 
@@ -270,3 +272,16 @@ def test_a_group_that_is_still_in_use_is_not_taken_over(empty: Server) -> None:
     assert ran.code == 7
     assert "DROP OWNED BY" in ran.err
     assert _roles(empty) == ["salescli_empty_owner"]
+
+
+def test_a_crontab_has_only_what_the_login_may_run(server: Server, login: str) -> None:
+    _can(server, "oleh", "users add newcomer --role cron")
+    ran = server.run(login, "cron")
+    assert (" tick --quiet-if-busy" in ran.out, "details" in ran.out, "doctor" in ran.out) == (True, False, False)
+    assert ran.err == (
+        "the report is left out: newcomer has not the permission view\n"
+        "doctor is left out: newcomer has not the permission view\n"
+    )
+    ran = server.run("rita", "cron")
+    assert (" tick --quiet-if-busy" in ran.out, "details" in ran.out, "doctor" in ran.out) == (False, True, True)
+    assert ran.err == "tick is left out: rita has not the permission run-tick\n"

@@ -7,7 +7,7 @@ there are several, each alone is enough.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pytest
@@ -31,7 +31,7 @@ class Attack(NamedTuple):
     """What somebody tries, and what forbids it: statements that take each guard away, by the administrator."""
 
     what: str
-    tries: tuple[str, ...]
+    tries: Sequence[str]
     guards: tuple[str, ...]
     who: str = "olena"
 
@@ -53,6 +53,12 @@ def _line(**values: str) -> str:
 
 
 IVAN = "(SELECT id FROM salescli.users WHERE login = 'ivan')"
+ANOTHER_SYSTEM = "INSERT INTO payment_systems (id, name, gateway, created_at) VALUES (9, 'M', 'manual', '')"
+A_PLAN = (
+    "INSERT INTO recurring (id, uid, customer_id, offer_id, offer_name, payment_system_id, status, price_minor,"
+    " currency, every_count, every_unit, payments_made, retry_after, anchor_at, next_payment_at, created_at)"
+    " VALUES (9, 'u', 1, 1, 'Drawing', 1, 'active', 100, 'EUR', 1, 'month', 1, '8h', '', '', '')"
+)
 CLOSED_ORDER = "UPDATE orders SET completed_on = '2026-02-03' WHERE id = 1"
 OWNS_HISTORY = f"ALTER TABLE history OWNER TO {OPERATOR}; GRANT CREATE ON SCHEMA salescli TO {OPERATOR}"
 NO_HISTORY_BY = "DROP TRIGGER history_by ON history"
@@ -99,10 +105,14 @@ ATTACKS = (
         (f"ALTER FUNCTION may OWNER TO {OPERATOR}",),
     ),
     Attack("drop a table", ("DROP TABLE history",), (OWNS_HISTORY,)),
-    Attack("change an order of a closed month", (CLOSED_ORDER,), ("DROP TRIGGER closed_orders_update ON orders",)),
+    Attack(
+        "change an order of a closed month",
+        (CLOSED_ORDER, _line()),
+        ("DROP TRIGGER closed_orders_update ON orders",),
+    ),
     Attack(
         "hide the closed months behind a temporary table",
-        ("CREATE TEMP TABLE closed_months (month text)", FOR_ALL.format("closed_months"), CLOSED_ORDER),
+        ("CREATE TEMP TABLE closed_months (month text)", FOR_ALL.format("closed_months"), CLOSED_ORDER, _line()),
         ("ALTER FUNCTION closed_orders_update SET search_path TO pg_temp, salescli",),
     ),
     Attack(
@@ -112,6 +122,7 @@ ATTACKS = (
             FOR_ALL.format("mine.closed_months"),
             "SET search_path TO mine, salescli",
             CLOSED_ORDER,
+            _line(),
         ),
         (f"GRANT CREATE ON DATABASE shop TO {OPERATOR}", "ALTER FUNCTION closed_orders_update RESET search_path"),
     ),
@@ -127,7 +138,8 @@ ATTACKS = (
     Attack(
         "note it in a history of one's own",
         (
-            "CREATE TEMP TABLE history AS SELECT 1::bigint AS id, 'file' AS subject, 'reopened 2026-01' AS what",
+            "CREATE TEMP TABLE history AS SELECT 1::bigint AS id, 'file' AS subject, 'reopened 2026-01' AS what,"
+            " id AS user_id FROM users WHERE login = session_user",
             FOR_ALL.format("history"),
             "DELETE FROM closed_months",
         ),
@@ -191,12 +203,12 @@ ATTACKS = (
     ),
     Attack(
         "take a sale of a closed month",
-        (f"UPDATE orders SET manager_id = {IVAN} WHERE id = 1",),
+        (f"UPDATE orders SET manager_id = {IVAN} WHERE id = 1", _line()),
         ("DROP TRIGGER closed_sales ON orders",),
     ),
     Attack(
         "move a payment of a closed month",
-        ("UPDATE invoices SET order_id = 2, ordinal = 2 WHERE id = 1",),
+        ("UPDATE invoices SET order_id = 2, ordinal = 2 WHERE id = 1", _line()),
         ("DROP TRIGGER closed_payments ON invoices",),
     ),
     Attack(
@@ -263,8 +275,58 @@ ATTACKS = (
     ),
     Attack(
         "forget a payment",
-        ("DELETE FROM invoices WHERE id = 2",),
+        ("DELETE FROM invoices WHERE id = 2", _line(subject="'invoice'", subject_id="2")),
         ("DROP TRIGGER invoices_by ON invoices", "DELETE FROM attempts WHERE invoice_id = 2"),
+    ),
+    *(
+        Attack(
+            what,
+            (f"UPDATE attempts SET {change} WHERE id = 2", _line(subject="'invoice'", subject_id="2")),
+            ("DROP TRIGGER attempts_stay ON attempts",),
+        )
+        for what, change in (
+            ("change what an attempt moves", "amount_minor = 1"),
+            ("change by what its payment system knows an attempt", "reference = 'mine'"),
+            ("charge another card", "token = 'mine'"),
+            ("let two hold an attempt", "fence = fence - 1"),
+        )
+    ),
+    *(
+        Attack(what, changes, (f"DROP TRIGGER {table}_told ON {table}",))
+        for what, table, *changes in (
+            (
+                "open a closed attempt", "attempts",
+                "UPDATE attempts SET status = 'live', settled_at = NULL WHERE id = 2",
+            ),
+            (
+                "let another pay back", "attempts", ANOTHER_SYSTEM,
+                "UPDATE attempts SET payment_system_id = 9 WHERE id = 2",
+            ),
+            (
+                "make an attempt up",
+                "attempts",
+                "INSERT INTO attempts (id, kind, invoice_id, customer_id, number, reference, payment_system_id, status,"
+                " amount_minor, currency, owned_at, started_at, settled_at)"
+                " VALUES (9, 'charge', 2, 1, 9, 'r', 1, 'succeeded', 1, 'EUR', '', '', '')",
+            ),
+            ("change an order, without a line", "orders", "UPDATE orders SET comment = 'x' WHERE id = 2"),
+            ("change a payment, without a line", "invoices", "UPDATE invoices SET fee_minor = 1 WHERE id = 2"),
+            (
+                "change a recurring order, without a line", "recurring", A_PLAN,
+                "UPDATE recurring SET token = 'mine' WHERE id = 9",
+            ),
+            (
+                "make a refund up",
+                "refunds",
+                "INSERT INTO refunds (id, invoice_id, amount_minor, currency, refunded_at, refunded_on)"
+                " VALUES (9, 2, 1, 'EUR', '2026-02-15T10:00:00Z', '2026-02-15')",
+            ),
+        )
+    ),
+    Attack(
+        "note a change of one order at another",
+        ("UPDATE orders SET comment = 'x' WHERE id = 2", _line(subject_id="1")),
+        ("DROP TRIGGER orders_told ON orders",),
     ),
     Attack("forget the reasons", ("UPDATE texts SET text = NULL",), ("DROP TRIGGER texts_by ON texts",)),
 )  # fmt: skip

@@ -38,7 +38,8 @@ def copied(server: Server) -> Iterator[Server]:
 @pytest.mark.parametrize("guarded", [True, False])
 def test_who_began_before_a_month_was_closed_does_not_write_to_it(copied: Server, guarded: bool) -> None:
     if not guarded:
-        copied.administer("DROP TRIGGER orders_one_writer ON salescli.orders", database=copied.database)
+        for guard in ("orders_one_writer", "orders_told"):
+            copied.administer(f"DROP TRIGGER {guard} ON salescli.orders", database=copied.database)
     early = copied.session("olena")
     early.cursor().execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT * FROM closed_months")
     closed_months.close(copied.house("sofia").work, "2026-02")
@@ -70,14 +71,19 @@ def test_a_month_is_not_closed_while_somebody_writes(copied: Server, guarded: bo
     slow.close()
 
 
+def _line(said: str) -> str:
+    """Return a line of history of whoever writes it, of this subject, its id, and what."""
+    return (
+        "INSERT INTO history (id, at, user_id, by_system, subject, subject_id, what, changes) SELECT (SELECT max(id) +"
+        f" 1 FROM history), to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), id, 0, {said},"
+        " '{}' FROM users WHERE login = session_user"
+    )
+
+
 def test_a_line_of_yesterday_notes_nothing_of_today(copied: Server) -> None:
     session = copied.session("sofia")
     cursor = session.cursor()
-    line = (
-        "INSERT INTO history (id, at, user_id, by_system, subject, what, changes) SELECT (SELECT max(id) + 1 FROM"
-        " history), to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), id, 0, 'file',"
-        " 'reopened 2026-01', '{}' FROM users WHERE login = session_user"
-    )
+    line = _line("'file', NULL, 'reopened 2026-01'")
     cursor.execute(line)
     session.commit()
     cursor.execute("DELETE FROM closed_months")
@@ -87,6 +93,22 @@ def test_a_line_of_yesterday_notes_nothing_of_today(copied: Server) -> None:
     cursor.execute(line)
     session.commit()
     session.close()
+
+
+def test_a_line_that_a_colleague_writes_meanwhile_notes_nothing_of_ones_own(copied: Server) -> None:
+    line = _line("'order', 2, 'edited'")
+    early, colleague = copied.session("olena"), copied.session("ivan")
+    early.cursor().execute("SELECT pg_current_xact_id()")  # from now on whatever others write is younger
+    colleague.cursor().execute(line)
+    colleague.commit()
+    early.cursor().execute("UPDATE orders SET comment = 'x' WHERE id = 2")
+    with pytest.raises(psycopg2.Error, match="noted in the history"):
+        early.commit()
+    early.cursor().execute("UPDATE orders SET comment = 'x' WHERE id = 2")
+    early.cursor().execute(line)
+    early.commit()
+    for session in (early, colleague):
+        session.close()
 
 
 def _tables(cursor: Any) -> list[str]:

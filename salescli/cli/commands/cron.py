@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from salescli.cli import options
 from salescli.cli.output.terminal import say
 from salescli.cli.paths import Outside
 from salescli.cli.session import Session, pass_session
-from salescli.errors import BadUsage, SalesError
+from salescli.errors import BadUsage, DatabaseUnusable, SalesError
 from salescli.notices import hooks
+from salescli.rules import permissions
 from salescli.storage import engine
 
 _LONGEST = 990  # cron takes 1,000 characters
@@ -29,23 +31,29 @@ _LINES = """\
 # Where cron mails the output of a job. Every job but the report prints only
 # what needs a person.
 #MAILTO=you@example.com
-
+{jobs}# {end}
+"""
+# Each with its name, and the permission that it needs.
+_JOBS = (
+    ("tick", permissions.RUN_TICK, """
 # Every 5 minutes: a resumed payment is promised within 10, and one run may be
 # missed.{advice}
 */5 * * * *  {call} tick --quiet-if-busy{ping}
-
+"""),
+    ("the report", permissions.VIEW, """
 # At 6:10: yesterday's report, one file a day; cron mails its totals.
 10 6 * * *  {call} reports details --on yesterday --csv -o "$HOME/sales-report-$(date +\\%F).csv"
-{backup}
-# At 7:00: problems, and what needs a person.
-0 7 * * *  {call} doctor
-# {end}
-"""
-_BACKUP = """
+"""),
+    ("backup", permissions.RUN_TICK, """
 # At 2:30, when few people write: a checked copy of the database. Copies are
 # kept for 30 days.
 30 2 * * *  {call} backup --keep 30
-"""
+"""),
+    ("doctor", permissions.VIEW, """
+# At 7:00: problems, and what needs a person.
+0 7 * * *  {call} doctor
+"""),
+)  # fmt: skip
 _ADVICE = " To hear that it stopped, from a dead man's switch:\n# salescli cron --ping URL"
 
 
@@ -62,7 +70,8 @@ def cron_command(session: Session, install: bool, remove: bool, ping: str | None
     """Print crontab lines for this installation and this database: tick, report, backup, doctor.
 
     The lines stand between two marker lines that name the database. Other lines of a crontab are never changed; a
-    missing newline at its end is added. A shop on a server gets no backup line: the server has its own.
+    missing newline at its end is added. A shop on a server gets no backup line: the server has its own. What the
+    user who acts may not run is left out.
 
     \b
     Examples:
@@ -76,14 +85,15 @@ def cron_command(session: Session, install: bool, remove: bool, ping: str | None
         hooks.check_url("--ping", ping)
     # one block for a database, whatever symbolic link names it
     database = session.path if engine.is_url(session.path) else os.path.realpath(session.path)
+    may = None if remove else _allowed(session)
     if not (install or remove):
-        click.echo(lines(_program(), database, any_file_system=session.any_file_system, ping=ping), nl=False)
+        click.echo(lines(_program(), database, any_file_system=session.any_file_system, ping=ping, may=may), nl=False)
         return
     session.check_not_through_sudo("cron --install" if install else "cron --remove")
     before = _read()
     ping = ping or _pinged(before, database)
-    block = b"" if remove else lines(_program(), database, any_file_system=session.any_file_system, ping=ping).encode()
-    after = replaced(before, block, database)
+    made = lines(_program(), database, any_file_system=session.any_file_system, ping=ping, may=may)
+    after = replaced(before, b"" if remove else made.encode(), database)
     for line in _by_hand(after) if install else ():
         say(f"another line of your crontab runs tick; if it is for this database, take it out with crontab -e: {line}")
     if after == before:
@@ -95,8 +105,30 @@ def cron_command(session: Session, install: bool, remove: bool, ping: str | None
     say(f"the lines of {database} {would}{'added to' if install else 'removed from'} your crontab")
 
 
-def lines(program: list[str], database: str, *, any_file_system: bool = False, ping: str | None = None) -> str:
-    """Return the block of crontab lines, with its markers. Raise BadUsage for what cron cannot express."""
+def _allowed(session: Session) -> frozenset[str] | None:
+    """Return what the user who acts may do, and say which jobs that leaves out; None: there is no database yet."""
+    try:
+        actor = session.actor
+    except DatabaseUnusable:
+        return None
+    for name, permission, _ in _JOBS:
+        if not actor.may(permission) and (name != "backup" or not engine.is_url(session.path)):
+            say(f"{name} is left out: {actor.login} has not the permission {permission}")
+    return actor.permissions
+
+
+def lines(
+    program: list[str],
+    database: str,
+    *,
+    any_file_system: bool = False,
+    ping: str | None = None,
+    may: Collection[str] | None = None,
+) -> str:
+    """Return the block of crontab lines, with its markers. Raise BadUsage for what cron cannot express.
+
+    ``may``: the permissions of whose crontab it is; what needs others is left out. None: nothing is.
+    """
     words = [*program, "--db", database, *(["--any-file-system"] if any_file_system else [])]
     pinging = ["--ping", ping] if ping else []
     for word in words + pinging:
@@ -104,10 +136,15 @@ def lines(program: list[str], database: str, *, any_file_system: bool = False, p
             raise BadUsage(f"cron cannot express {word!r}: it has a control character or a backslash")
     begin, end = _markers(database)
     call = _escaped(words)
-    text = _LINES.format(
-        call=call, advice="" if ping else _ADVICE, ping=f" {_escaped(pinging)}" if ping else "",
-        backup="" if engine.is_url(database) else _BACKUP.format(call=call), begin=begin, end=end,
-    )  # fmt: skip
+    words_of_jobs = {
+        "call": call, "advice": "" if ping else _ADVICE, "ping": f" {_escaped(pinging)}" if ping else "",
+    }  # fmt: skip
+    jobs = "".join(
+        job.format_map(words_of_jobs)
+        for name, permission, job in _JOBS
+        if (may is None or permission in may) and not (name == "backup" and engine.is_url(database))
+    )
+    text = _LINES.format(jobs=jobs, begin=begin, end=end)
     if max(len(line.encode()) for line in text.splitlines()) > _LONGEST:
         raise BadUsage(f"cron cannot express so long a path or URL: {database}")
     return text

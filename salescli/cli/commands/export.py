@@ -37,7 +37,7 @@ def export_command(session: Session, folder: Path) -> None:
     The folder is made if it is not there; files of an earlier export are replaced. In a new database they come in
     again in this order: roles, users, categories, payment-systems, offers, customers, orders, recurring. payments.csv
     and ledger.csv are for reading. What no list shows is not in them, as tokens, attempts and the history: `backup`
-    keeps all.
+    keeps all, and of a shop on a server pg_dump.
 
     \b
     Example:

@@ -49,6 +49,7 @@ _HELD = (
     " JOIN pg_class c ON c.oid = t.tgrelid WHERE c.relnamespace = to_regnamespace(?) AND t.tgenabled = 'O'"
 )
 _ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})  # in a cell of COPY
+_GROUPS = "SELECT roleid FROM pg_auth_members JOIN pg_roles r ON r.oid = member WHERE rolname = ? ORDER BY roleid"
 _WITHOUT_RIGHTS = (
     "SELECT login, quote_ident(login) FROM users WHERE active = 1 AND login IS NOT NULL AND role IS NOT NULL"
     " AND NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = login AND rolcanlogin"
@@ -189,10 +190,12 @@ class Connection:
                 f" one: CREATE ROLE {name} LOGIN; \\password {name}"
             )
 
-    def give_rights(self, login: str) -> None:
-        """Give a login the rights of its role, and no others, if the server knows it."""
+    def give_rights(self, login: str) -> bool:
+        """Give a login the rights of its role, and no others, if the server knows it; return whether it had others."""
         known = "SELECT rolname::text FROM pg_roles WHERE rolname = ? AND rolcanlogin"
+        before = self.execute(_GROUPS, (login,)).fetchall()
         self.execute(f"SELECT give_rights(ARRAY({known}))", (login,))
+        return self.execute(_GROUPS, (login,)).fetchall() != before
 
     def without_rights(self) -> list[tuple[str, str]]:
         """Return (login, name as SQL writes it) of users who have a role, and cannot work on the server."""

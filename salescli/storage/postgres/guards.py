@@ -19,6 +19,10 @@ _OF_TICK = (
 )  # fmt: skip
 _TEXT = """'YYYY-MM-DD"T"HH24:MI:SS"Z"'"""  # a time, as it is stored
 _FACTS = ", ".join(FACTS)
+# A line of history of this transaction: whoever writes is alone, so that its lines are the youngest. One's own, since
+# who has a number early, and writes late, would see those of others.
+_HERE = """user_id = (SELECT id FROM users WHERE login = session_user)
+      AND age(xmin) <= age(pg_current_xact_id()::xid)"""
 
 # name and arguments, result, language, body
 _FUNCTIONS = (
@@ -82,10 +86,10 @@ _REFUSALS = (
   THEN {{refuse: 'a line of history comes after all others'}} END IF;
   RETURN NULL;""",
     ),
-    # At the end of the transaction, in which a line says so. Rows of this transaction are the youngest: others wait.
+    # At the end of the transaction, in which a line says so.
     (
         "is_noted",
-        """
+        f"""
   DECLARE wanted text;
   BEGIN
     IF administers() THEN RETURN NULL; END IF;
@@ -93,9 +97,55 @@ _REFUSALS = (
       wanted := CASE TG_OP WHEN 'INSERT' THEN 'closed ' || NEW.month ELSE 'reopened ' || OLD.month END;
     END IF;
     IF NOT EXISTS (SELECT 1 FROM history WHERE id > (SELECT max(id) - 1000 FROM history) AND subject = ANY (TG_ARGV)
-      AND (wanted IS NULL OR what = wanted) AND age(xmin) <= age(pg_current_xact_id()::xid))
-    THEN {refuse: 'what is done to ' || TG_TABLE_NAME || ' is noted in the history'} END IF;
+      AND (wanted IS NULL OR what = wanted) AND {_HERE})
+    THEN {{refuse: 'what is done to ' || TG_TABLE_NAME || ' is noted in the history'}} END IF;
     RETURN NULL;
+  END;""",
+    ),
+    # Where the money goes to is said once: what was sent keeps its meaning. Erasing forgets a token.
+    (
+        "attempt_stays",
+        """
+  IF ((OLD.id, OLD.kind, OLD.invoice_id, OLD.customer_id, OLD.recurring_id, OLD.number, OLD.reference,
+      OLD.amount_minor, OLD.currency) IS DISTINCT FROM (NEW.id, NEW.kind, NEW.invoice_id, NEW.customer_id,
+      NEW.recurring_id, NEW.number, NEW.reference, NEW.amount_minor, NEW.currency)
+    OR NEW.token IS NOT NULL AND NEW.token IS DISTINCT FROM OLD.token OR NEW.fence < OLD.fence)
+    AND NOT administers()
+  THEN {refuse: 'what an attempt is, and its fence, do not change'} END IF;
+  RETURN NEW;""",
+    ),
+    # At the end of the transaction: a line of the record, of the order that it belongs to, or of what many belong to.
+    # Tick waits for it, so it asks for the likely line first. That an attempt begins, who works on it, and when it is
+    # looked up next stand in no line, nor do a digest of an import and when a fee is asked for.
+    (
+        "is_told",
+        f"""
+  DECLARE about bigint; of_order bigint; silent text[] := ARRAY['fee_due_at', 'imported_as'];
+  BEGIN
+    IF TG_TABLE_NAME IN ('attempts', 'refunds') THEN about := coalesce(NEW.invoice_id, OLD.invoice_id);
+    ELSE about := OLD.id;
+    END IF;
+    IF EXISTS (SELECT 1 FROM history WHERE subject = TG_ARGV[0] AND subject_id = about AND {_HERE})
+    THEN RETURN NULL; END IF;
+    IF administers() THEN RETURN NULL; END IF;
+    IF TG_TABLE_NAME = 'recurring' THEN
+      SELECT id INTO of_order FROM orders WHERE recurring_id = about ORDER BY payment_number DESC LIMIT 1;
+    ELSIF TG_TABLE_NAME = 'invoices' THEN of_order := OLD.order_id;
+    ELSIF TG_TABLE_NAME <> 'orders' THEN SELECT order_id INTO of_order FROM invoices WHERE id = about;
+    END IF;
+    IF EXISTS (SELECT 1 FROM history WHERE subject = 'order' AND subject_id = of_order AND {_HERE})
+    THEN RETURN NULL; END IF;
+    IF TG_TABLE_NAME = 'attempts' THEN
+      silent := ARRAY['owner', 'owned_at', 'fence', 'lookups', 'next_lookup_at', 'gateway_id', 'code', 'message'];
+      IF NEW.status <> 'live' THEN silent := ARRAY['given_up'];
+      ELSIF TG_OP = 'INSERT' THEN RETURN NULL;
+      END IF;
+    END IF;
+    IF to_jsonb(OLD) - silent = to_jsonb(NEW) - silent THEN RETURN NULL; END IF;
+    IF EXISTS (SELECT 1 FROM history WHERE id > (SELECT max(id) - 1000 FROM history) AND {_HERE} AND subject IN
+      ('import', 'customer', 'user', 'offer', 'category', 'payment system'))
+    THEN RETURN NULL; END IF;
+    {{refuse: 'what is done to ' || TG_TABLE_NAME || ' is noted in the history'}}
   END;""",
     ),
     (
@@ -168,6 +218,12 @@ _TRIGGERS = (
     ("users_added_noted", "AFTER INSERT ON users", f"{_AT_THE_END} WHEN (NEW.login IS NOT NULL)", "is_noted('user')"),
     ("users_noted", "AFTER UPDATE ON users", _AT_THE_END, "is_noted('user', 'role')"),
     ("roles_noted", "AFTER INSERT OR UPDATE ON roles", _AT_THE_END, "is_noted('role')"),
+    ("orders_told", "AFTER UPDATE ON orders", _AT_THE_END, "is_told('order')"),
+    ("invoices_told", "AFTER UPDATE OR DELETE ON invoices", _AT_THE_END, "is_told('invoice')"),
+    ("recurring_told", "AFTER UPDATE ON recurring", _AT_THE_END, "is_told('recurring')"),
+    ("attempts_told", "AFTER INSERT OR UPDATE ON attempts", _AT_THE_END, "is_told('invoice')"),
+    ("attempts_stay", "BEFORE UPDATE ON attempts", "FOR EACH ROW", "attempt_stays()"),
+    ("refunds_told", "AFTER INSERT OR UPDATE OR DELETE ON refunds", _AT_THE_END, "is_told('invoice')"),
     ("closed_sales", "BEFORE UPDATE ON orders", "FOR EACH ROW", "sale_is_closed()"),
     ("closed_payments", "BEFORE UPDATE ON invoices", "FOR EACH ROW", "payment_is_closed()"),
     ("invoices_by", "BEFORE DELETE ON invoices", "", f"needs_permission('{permissions.IMPORT}')"),

@@ -99,6 +99,12 @@ class Server:
             "pg_basebackup", "-D", self._data, "-h", first.folder, "-U", OWNER, "-R", "-X", "stream", "-c", "fast"
         )
 
+    def rewind(self, first: Server) -> None:
+        """Make its data, which went another way, a copy of another server, which it follows once it is started."""
+        self._run(
+            "pg_rewind", "-D", self._data, "-R", f"--source-server=host={first.folder} user={OWNER} dbname=postgres"
+        )
+
     def set(self, name: str, value: str) -> None:
         """Change a setting of the server while it runs."""
         self._run(

@@ -55,7 +55,7 @@ class Server(Protocol):
         """Bring rows into a table in one statement; few of them are in memory at a time."""
 
     def home(self) -> str:
-        """Return where the shop is: the server's identity, its time line, and the database."""
+        """Return where the shop is: the server's identity, its time line, the database, and the schema's number."""
 
     def login(self) -> str:
         """Return who has logged in, by the server's word."""

@@ -229,6 +229,11 @@ MUTANTS = (
         (("sales/attempts.py", " if not attempt.worked_on(clock)]", "]"),),
     ),
     Mutant(
+        "a lease by the time that a person gave",
+        "a_tick_as_of_an_earlier_time_is_at_work_on_another_machine",
+        (("sales/new_attempts.py", "owned_at=at.clock", "owned_at=at.now"),),
+    ),
+    Mutant(
         "advance before charge",
         "a_gateway_is_away_for_half_an_hour",
         (

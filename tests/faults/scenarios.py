@@ -538,6 +538,23 @@ def an_attempt_of_another_process_is_left_alone_while_it_lives(world: World) -> 
 
 
 @scenario
+def a_tick_as_of_an_earlier_time_is_at_work_on_another_machine(world: World) -> None:
+    """Its lease goes by the clock: as of the time that it was given, it had ended before it began."""
+    due(world, "dies after")
+    due_at, connection = world.now, world.connect()
+    try:
+        world.later(hours=1).tick(as_of=due_at)
+        connection.execute("UPDATE attempts SET owner = 'elsewhere/' || owner WHERE status = 'live'")
+        assert attempts.abandoned(connection, world.now, world.now) == []
+        world.later(minutes=11)
+        assert len(attempts.abandoned(connection, world.now, world.now)) == 1
+    finally:
+        connection.close()
+    world.tick()
+    settled(world, charges=2)
+
+
+@scenario
 def a_program_has_its_question_and_cannot_be_killed(world: World) -> None:
     """It runs through sudo, say: killpg is refused. It may have charged, so "not sent" would be a lie."""
     folder = world.path.parent / "bin"

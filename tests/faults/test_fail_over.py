@@ -115,6 +115,27 @@ def test_a_stand_by_can_be_read_and_says_why_nothing_else(pair: Pair) -> None:
     assert "a stand-by has taken the place of the server" in there("charging", "status").out
 
 
+def test_an_old_primary_that_is_rewound_follows_and_takes_over_again(pair: Pair) -> None:
+    pair.first.set("wal_keep_size", "1GB")  # pg_rewind reads back to where the two parted
+    pair.second.follow(pair.first)
+    assert ended(host(pair, 0)) == 0  # which the second does not see
+    pair.first.kill()
+    pair.second.start()
+    pair.second.promote()
+    for _ in range(3):
+        pair.now = max(pair.now, host_kills.next_due(pair))
+        assert ended(host(pair, 0)) == 0
+    pair.first.rewind(pair.second)
+    pair.first.start()
+    pair.second.kill()
+    pair.first.promote()
+    for _ in range(3):
+        pair.now = max(pair.now, host_kills.next_due(pair))
+        assert ended(host(pair, 0)) == 0
+    assert {*pair.charges().values()} == {1}
+    assert pair.ran("history", "--limit", "0").out.count("adopted") == 2
+
+
 def test_hosts_and_servers_are_killed_and_nobody_is_charged_twice_or_forgotten() -> None:
     counts = host_kills.run(int(os.environ.get("SALESCLI_FAULTS_HOST_KILLS", "4")), seed=3)
     assert (counts.double, counts.forgotten, counts.violations) == ([], [], [])

@@ -183,11 +183,18 @@ class World:
         """Return the owner at work on a connection, at the world's time."""
         return Work(connection, self.actor, self.now, ZONE)
 
-    def tick(self, *, workers: int = 4, dies_at: int | None = None, accept_clock: bool = True) -> TickCounts | None:
-        """Run a tick by the clock; None when it died."""
+    def tick(
+        self,
+        *,
+        workers: int = 4,
+        dies_at: int | None = None,
+        accept_clock: bool = True,
+        as_of: datetime | None = None,
+    ) -> TickCounts | None:
+        """Run a tick by the clock, or ``as_of`` another time; None when it died."""
         return self.process(
             lambda connection: tick.run(
-                self.work(connection),
+                self.work(connection).at(as_of or self.now),
                 gateways=self.gateway,
                 clock_now=self.now,
                 accept_clock=accept_clock,

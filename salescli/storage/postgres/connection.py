@@ -37,8 +37,8 @@ _WRITE_IT = (
 )
 _PLACE = (
     "SELECT system_identifier::text || ':' || CASE WHEN pg_is_in_recovery() THEN 'follows'"
-    " ELSE left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END || ':' || current_database()"
-    " FROM pg_control_system()"
+    " ELSE left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) END || ':' || current_database() || ':'"
+    " || n.oid FROM pg_control_system(), pg_namespace n WHERE nspname = ?"
 )
 _SURENESS = (
     "SELECT current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), count(*)"
@@ -169,12 +169,13 @@ class Connection:
         return []
 
     def home(self) -> str:
-        """Return where the shop is: the server's identity, its time line, and the database.
+        """Return where the shop is: the server's identity, its time line, the database, and the schema's number there.
 
-        A stand-by that is promoted begins a new time line, from its first moment; a dump is another server's. One that
-        still follows has the line of nobody, from which nothing is charged.
+        A stand-by that is promoted begins a new time line, from its first moment. A dump that is restored is another
+        schema, also in a database of the same name. A server that still follows has the line of nobody, from which
+        nothing is charged.
         """
-        return f"postgresql:{self.execute(_PLACE).one()}"
+        return f"postgresql:{self.execute(_PLACE, (SHOP,)).one()}"
 
     def login(self) -> str:
         """Return who has logged in, by the server's word."""

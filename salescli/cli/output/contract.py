@@ -94,14 +94,14 @@ def sorted_rows(rows: list[dict[str, Any]], sort: Sequence[str], columns: Sequen
 
     Raise BadUsage for an unknown column.
     """
-    from salescli.rules import names  # lists in the database start without it
+    from salescli.lists import sorting  # lists in the database start without it
 
     for key in reversed(sort):
         column = named(columns, key.removeprefix("-"), "these rows")
-        name, is_text = column.key, column.kind in ("text", "manager", "whole", "lines")
+        name, value = column.key, sorting.value_of(column)
         filled = [row for row in rows if row[name] is not None]
         empty = [row for row in rows if row[name] is None]
-        keyed = {id(row): names.key(str(row[name])) if is_text else row[name] for row in filled}
+        keyed = {id(row): value(row) for row in filled}
         filled.sort(key=lambda row: keyed[id(row)], reverse=key.startswith("-"))
         rows = filled + empty
     return rows

@@ -268,6 +268,24 @@ def test_refunds_counted_wrongly_are_noticed(shop: Shop, text: str, instead: str
     assert list(totals.differences(connection))
 
 
+def test_a_fact_that_is_missing_and_one_that_tells_of_nothing_are_both_noticed(shop: Shop) -> None:
+    connection = shop.house.connection
+    columns = ", ".join(totals.FACTS)
+    last = connection.execute("SELECT max(id) FROM facts").fetchone()[0]
+    connection.execute(f"INSERT INTO facts (id, {columns}) SELECT id + 4, {columns} FROM facts WHERE id = ?", (last,))
+    assert _wrong_facts(shop) == [(0, 1)]
+    connection.execute("DELETE FROM facts WHERE id = ?", (last,))
+    assert sorted(_wrong_facts(shop)) == [(0, 1), (1, 0)]  # as many as there should be
+    assert totals.rebuild(shop.work) > 0
+    assert _wrong_facts(shop) == []
+
+
+def _wrong_facts(shop: Shop) -> list[tuple[object, object]]:
+    """Return of each fact that is wrong how often it is counted and stored."""
+    found = totals.differences(shop.house.connection)
+    return [(wrong.counted, wrong.stored) for wrong in found if (wrong.dimension, wrong.sum) == ("order", "events")]
+
+
 @pytest.mark.parametrize("trigger", TRIGGERS)
 def test_doctor_notices_each_trigger_that_is_missing(shop: Shop, trigger: str) -> None:
     shop.house.connection.execute(f"DROP TRIGGER {trigger}")

@@ -16,6 +16,8 @@ if postgres_server.programs() is None:
 
 from salescli.storage.postgres import schema, statements  # noqa: E402 - what it is tested with may be missing
 
+pytestmark = pytest.mark.of_files("it asks a file and a server the same")
+
 KEPT_BY_TRIGGERS = ("facts", "totals")
 NO_TABLES = "name NOT LIKE '%sqlite!_%' ESCAPE '!' AND name NOT LIKE '%!_search%' ESCAPE '!'"
 

@@ -18,6 +18,8 @@ from tests.conftest import NOW
 if TYPE_CHECKING:
     from tests.conftest import House
 
+pytestmark = pytest.mark.of_files("a server's copies are made by its own tools")
+
 DRAFT = "0a1b2c3d.draft"
 
 

@@ -21,6 +21,8 @@ from tests.conftest import House
 from tests.shop import Shop
 from tests.terminal import Run
 
+pytestmark = pytest.mark.of_files("a server's readers never wait, and nothing is copied")
+
 LONG = beside.LONG_BYTES
 DELETE = (("journal_mode", "delete"), ("synchronous", 3))  # with a write-ahead log nobody waits, and nothing is copied
 KILLED = """

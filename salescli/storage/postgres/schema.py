@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from salescli.storage import migrate
 from salescli.storage.postgres import dialect, numbers, words
@@ -41,6 +41,7 @@ class _Wanted(NamedTuple):
     searched: dict[str, str]
     others: dict[str, dict[str, str]]
     keys: tuple[str, ...]
+    rows: dict[str, list[tuple[Any, ...]]]
 
 
 def statements() -> Iterator[str]:
@@ -72,6 +73,11 @@ def on_tables() -> Iterator[str]:
         yield from map(translated, wanted.others[kind].values())
 
 
+def rows() -> dict[str, list[tuple[Any, ...]]]:
+    """Return the rows that every new shop has, by table: its views read them."""
+    return _wanted().rows
+
+
 @cache
 def names() -> frozenset[str]:
     """Return the names of the tables, indexes, views and triggers of a shop."""
@@ -81,7 +87,7 @@ def names() -> frozenset[str]:
 
 @cache
 def _wanted() -> _Wanted:
-    wanted = _Wanted({}, {}, {"index": {}, "view": {}, "trigger": {}}, ())
+    wanted = _Wanted({}, {}, {"index": {}, "view": {}, "trigger": {}}, (), {})
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
         migrate.run(model)
         held = migrate.definitions(model)
@@ -89,7 +95,9 @@ def _wanted() -> _Wanted:
             if name in held:
                 tables = wanted.searched if "VIRTUAL TABLE" in held[name] else wanted.tables
                 wanted.others.get(kind, tables)[name] = held[name]
-        return wanted._replace(keys=tuple(key for name in wanted.tables for key in _keys(model, name)))
+        keys = tuple(key for name in wanted.tables for key in _keys(model, name))
+        rows = {name: model.execute(f"SELECT * FROM {name}").fetchall() for name in wanted.tables}
+        return wanted._replace(keys=keys, rows={name: found for name, found in rows.items() if found})
 
 
 def trigger(sql: str) -> str:

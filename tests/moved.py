@@ -13,7 +13,9 @@ from tests.terminal import Run
 Where = Path | str  # of a file, or the URL of a shop on a server
 Rows = dict[str, list[tuple[Any, ...]]]
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%!_search%' ESCAPE '!' ORDER BY name"
-_THERE = "SELECT tablename FROM pg_tables WHERE schemaname = 'salescli' ORDER BY tablename"
+_THERE = (
+    "SELECT tablename FROM pg_tables WHERE schemaname = 'salescli' AND tablename <> 'facts_changed' ORDER BY tablename"
+)
 _OF_THE_PLACE = {"settings": " WHERE name <> 'home'", "history": " WHERE what <> 'moved'"}
 
 

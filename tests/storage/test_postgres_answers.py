@@ -123,7 +123,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "storage/upgrade.py": (),
     "storage/new_file.py": (),
     "storage/offsets.py": ("store",),
-    "storage/totals.py": ("_without_triggers", "count_from", "recount"),
+    "storage/totals.py": ("_without_triggers", "count_from", "rebuild", "recount"),
     "imports/bulk_load.py": (),
     # Files: copied, saved, put back, and their pages.
     "storage/backup.py": (),

@@ -20,8 +20,8 @@ import salescli
 from salescli.storage.postgres import connection as postgres
 
 ROOT = Path(salescli.__file__).parent
-# What is said to a file alone: of its pages, and of the text of its tables.
-_OF_FILES = re.compile(r"(?is)\s*(PRAGMA|VACUUM)\b|.*\bsqlite_master\b")
+# What is said to a file alone: of its pages, of the text of its tables, and of totals that became empty.
+_OF_FILES = re.compile(r"(?is)\s*(PRAGMA|VACUUM)\b|.*\bsqlite_master\b|DELETE FROM totals WHERE events = 0")
 _NAME = re.compile(r"[a-z_]+")  # of a column that has one
 _THROUGH = {("database", "insert"), ("database", "update"), ("many", "insert"), ("many", "update"), ("many", "by_id")}
 _FOR_OTHERS = ("storage/database.py", "storage/many.py")  # whose statements are also their callers'

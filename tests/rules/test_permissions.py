@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -225,6 +226,12 @@ def _calls(record: str | None) -> Iterator[tuple[str, list[str]]]:
             elif param.required:
                 call += [param.opts[-1], "x"]
         yield name, call
+
+
+@pytest.fixture(autouse=True)
+def _folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in a folder of the test: what is called with any word, such as `move`, may make a file of that name."""
+    monkeypatch.chdir(tmp_path)
 
 
 def _of_files(house: House, command: str) -> bool:

@@ -116,7 +116,7 @@ ELSEWHERE: dict[str, tuple[str, ...]] = {
     "storage/migrat": (),
     "storage/new_file.py": (),
     "storage/offsets.py": ("store",),
-    "storage/totals.py": ("_without_triggers", "count_from", "recount"),
+    "storage/totals.py": ("_without_triggers", "count_from", "rebuild", "recount"),
     "imports/bulk_load.py": (),
     # Files: opened, copied, saved, put back, and their pages.
     "storage/sqlite/": (),

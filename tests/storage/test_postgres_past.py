@@ -178,6 +178,11 @@ ATTACKS = (
         ("GRANT SET ON PARAMETER session_replication_role TO olena",),
     ),
     Attack(
+        "forget what waits for the totals",
+        ("UPDATE orders SET completed_on = '2026-02-03' WHERE id = 2", "DELETE FROM facts_changed"),
+        (f"GRANT DELETE ON facts_changed TO {OPERATOR}",),
+    ),
+    Attack(
         "lower the counter of lines",
         ("UPDATE sqlite_sequence SET seq = 0 WHERE name = 'history'",),
         ("DROP TRIGGER sqlite_sequence_by ON sqlite_sequence",),

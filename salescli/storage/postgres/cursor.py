@@ -24,7 +24,7 @@ IN_SHOP = f"SET LOCAL search_path TO {SHOP}; "  # of a transaction, or of the st
 ROWS_AT_ONCE = 500
 _BEGIN = re.compile(r"BEGIN( IMMEDIATE)?(; .*)?")
 _INSERT = re.compile(r"(?s)\s*INSERT INTO (\w+) .*")
-_INSERT_VALUES = re.compile(r"(?s)(\s*INSERT INTO \w+ \([^()]*\) VALUES )(\([^()]*(?:\([^()]*\)[^()]*)*\))(.*)")
+_INSERT_VALUES = re.compile(r"(?s)(\s*INSERT INTO \w+ (?:\([^()]*\) )?VALUES )(\([^()]*(?:\([^()]*\)[^()]*)*\))(.*)")
 _IN_DOUBT = (errors.LockNotAvailable, errors.DeadlockDetected, errors.QueryCanceled)
 _REFUSALS: Mapping[str, Callable[[str], SalesError]] = {
     guards.REFUSED: lambda said: NotPermitted(f"the server does not let you do this: {said}"),

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from salescli.errors import DatabaseUnusable, NotPermitted
 from salescli.rules import permissions
-from salescli.storage.postgres import guards
+from salescli.storage.postgres import guards, sums
 from salescli.storage.postgres.connection import Connection
 from salescli.storage.postgres.cursor import SHOP
 
@@ -68,6 +68,7 @@ _OPERATOR = {
     "cards": f"{_WRITE}, DELETE",
     "facts": "",
     "totals": "",
+    sums.TABLE: "",
     "orders": _WRITE,
 }
 _OWNER = {"settings": _WRITE, "users": _WRITE, "roles": _WRITE, "hooks": f"{_WRITE}, DELETE"}

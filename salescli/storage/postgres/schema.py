@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from salescli.storage import migrate
-from salescli.storage.postgres import dialect, numbers, words
+from salescli.storage.postgres import dialect, numbers, sums, words
 from salescli.storage.postgres.statements import with_words
 
 # Text is compared byte by byte, as SQLite does, whatever the database's own order is.
@@ -71,6 +71,7 @@ def on_tables() -> Iterator[str]:
         yield from words.search(sql)
     for kind, translated in (("index", str), ("view", with_words), ("trigger", trigger)):
         yield from map(translated, wanted.others[kind].values())
+    yield from sums.statements(wanted.others["view"])
 
 
 def rows() -> dict[str, list[tuple[Any, ...]]]:
@@ -82,7 +83,7 @@ def rows() -> dict[str, list[tuple[Any, ...]]]:
 def names() -> frozenset[str]:
     """Return the names of the tables, indexes, views and triggers of a shop."""
     wanted = _wanted()
-    return frozenset(name for held in (wanted.tables, *wanted.others.values()) for name in held)
+    return frozenset(name for held in (wanted.tables, *wanted.others.values()) for name in held) | sums.names()
 
 
 @cache
@@ -92,7 +93,7 @@ def _wanted() -> _Wanted:
         migrate.run(model)
         held = migrate.definitions(model)
         for name, kind in model.execute("SELECT name, type FROM sqlite_master ORDER BY rowid"):
-            if name in held:
+            if name in held and name not in sums.OF_A_FILE:
                 tables = wanted.searched if "VIRTUAL TABLE" in held[name] else wanted.tables
                 wanted.others.get(kind, tables)[name] = held[name]
         keys = tuple(key for name in wanted.tables for key in _keys(model, name))

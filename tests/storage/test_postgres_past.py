@@ -179,7 +179,10 @@ ATTACKS = (
     ),
     Attack(
         "forget what waits for the totals",
-        ("UPDATE orders SET completed_on = '2026-02-03' WHERE id = 2", "DELETE FROM facts_changed"),
+        (
+            "UPDATE orders SET completed_on = '2026-02-03' WHERE id = 2", _line(subject_id="2"),
+            "DELETE FROM facts_changed",
+        ),
         (f"GRANT DELETE ON facts_changed TO {OPERATOR}",),
     ),
     Attack(

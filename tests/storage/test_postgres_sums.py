@@ -149,7 +149,7 @@ def test_a_server_that_counted_wrongly_counts_again(server: Server) -> None:
     server.administer(*(sql.replace("totals", "salescli.totals").replace("facts", "salescli.facts") for sql in wrong),
         database="shop")  # fmt: skip
     assert differences(server)
-    with transaction(server, "olena") as session:
+    with transaction(server) as session:
         session.cursor().execute(ACTS[3].replace("{n}", "1"))
         session.cursor().execute("SELECT count_again()")
         session.commit()

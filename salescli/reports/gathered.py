@@ -15,16 +15,19 @@ from salescli.storage import engine
 from salescli.storage.totals import DAY, SUMS
 
 
-def gather(connection: engine.Connection, questions: Sequence[Question]) -> Mapping[Question, Query]:
+def gather(
+    connection: engine.Connection, questions: Sequence[Question], *, apart: bool = False
+) -> Mapping[Question, Query]:
     """Return the query of each question over the facts, all of which differ only in dimensions, periods and sales.
 
     If several count alike, their rows are read now, into a table that the end of the caller's transaction removes. By
-    day each is read alone: of all dimensions together there would be nearly as many groups as facts.
+    day each is read alone: of all dimensions together there would be nearly as many groups as facts. ``apart``: each is
+    read alone in any case, since there can be no table.
     """
     queries: dict[Question, Query] = {}
     for counts in ("orders", "payments"):
         alike = [question for question in questions if question.counts == counts and question.cut < DAY]
-        if len(alike) > 1:
+        if len(alike) > 1 and not apart:
             table = f"temp.gathered_{counts}"
             _make(connection, table, alike)
             queries.update({question: (_summing(table, question), {}) for question in alike})

@@ -169,13 +169,17 @@ def statement(  # noqa: PLR0913 - each is an option of the reports
     wanted = (*reports, _TOTAL, _BY_SELLER)
     questions = {report: _question(report, filters, zone, basis, include_system) for report in wanted}
     with database.snapshot(connection), database.sorting(connection):
+        apart = engine.only_reads(connection)
         if any(report.share == "own" for report in reports):
             earned.prepare(connection)
         found = {report: by_totals.query(connection, question) for report, question in questions.items()}
-        others = gathered.gather(connection, [questions[report] for report in wanted if found[report] is None])
+        left = [questions[report] for report in wanted if found[report] is None]
+        others = gathered.gather(connection, left, apart=apart)
         queries = {report: found[report] or others[questions[report]] for report in wanted}
         first = {
-            report: _first(connection, report, queries[report], most) for report in reports if _is_cut(report, most)
+            report: _first(connection, report, queries[report], most)
+            for report in reports
+            if _is_cut(report, most) and not apart
         }
         rows = {
             report: first[report].rows if report in first else _answered(connection, report, queries[report])

@@ -57,6 +57,9 @@ class Server(Protocol):
     def home(self) -> str:
         """Return where the shop is: the server's identity, its time line, the database, and the schema's number."""
 
+    def follows(self) -> bool:
+        """Return whether it only follows another server: nothing can be written, not even a table of the session's."""
+
     def login(self) -> str:
         """Return who has logged in, by the server's word."""
 
@@ -76,6 +79,12 @@ class Server(Protocol):
 def server(connection: Connection) -> Server | None:
     """Return what a connection to a server tells; None of one to a file."""
     return cast("Server", connection) if hasattr(connection, "url") else None
+
+
+def only_reads(connection: Connection) -> bool:
+    """Return whether a database takes nothing, not even a table of the session's: a server that follows another."""
+    there = server(connection)
+    return there is not None and there.follows()
 
 
 def is_url(where: FilePath) -> bool:

@@ -97,10 +97,10 @@ def test_a_stand_by_can_be_read_and_says_why_nothing_else(pair: Pair) -> None:
     pair.second.follow(pair.first)
     pair.second.start()
     there = terminal.Run(Path(), f"postgresql://{postgres_server.OWNER}@/postgres?host={pair.second.folder}")
-    assert there("orders", "list").code == 0
-    for words in (("customers", "add", "Nobody"), ("reports", "by-offer")):  # the latter gathers in a table of its own
-        refused = there(*words)
-        assert (refused.code, "this server only follows another one" in refused.err) == (7, True)
+    for words in ("orders list", "history", "reports by-offer", "reports details", "reports by-manager --by month"):
+        assert there(*words.split()) == terminal.Run(Path(), pair.url)(*words.split()), words
+    refused = there("customers", "add", "Nobody")
+    assert (refused.code, "this server only follows another one" in refused.err) == (7, True)
     for line in ("tick", "charging status"):
         ran = there(*line.split())
         assert "this server follows another one, from which payments are charged" in ran.out + ran.err

@@ -177,6 +177,10 @@ class Connection:
         """
         return f"postgresql:{self.execute(_PLACE, (SHOP,)).one()}"
 
+    def follows(self) -> bool:
+        """Return whether it only follows another server: nothing can be written, not even a table of the session's."""
+        return bool(self.execute("SELECT pg_is_in_recovery()").one())
+
     def login(self) -> str:
         """Return who has logged in, by the server's word."""
         return str(self.execute("SELECT session_user").one())

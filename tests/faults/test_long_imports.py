@@ -23,7 +23,8 @@ from salescli.storage.sqlite import beside
 from salescli.storage.sqlite import connection as of_file
 from tests import PROJECT
 from tests.faults import power, syscalls
-from tests.faults.mutants import Mutant, mutated
+from tests.faults.mutants import mutated
+from tests.faults.scenarios.registry import Mutant
 from tests.faults.syscalls import Point
 from tests.terminal import Run
 

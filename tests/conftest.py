@@ -54,6 +54,12 @@ os.environ["XDG_CONFIG_HOME"] = "/dev/null"  # no configuration file but a test'
 # Those that wait, or take long, begin first; the others are done beside them.
 _FIRST = ("tests/project/test_cron.py", "tests/faults/test_machine.py", "tests/faults/test_upgrades.py")
 
+# What cannot be imported without a driver, or asks a server of its own.
+_OF_A_SERVER = [
+    "storage/test_postgres*.py", "cli/test_postgres_people.py", "faults/test_hosts.py", "faults/test_fail_over.py",
+]  # fmt: skip
+collect_ignore_glob = _OF_A_SERVER if postgres_server.missing() else []
+
 settings.register_profile("salescli", deadline=None, max_examples=50)
 settings.load_profile("salescli")
 
@@ -67,6 +73,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Refuse --postgres where there is no server or no driver for it."""
     if config.getoption("postgres") and (missing := postgres_server.missing()):
         raise pytest.UsageError(f"--postgres needs {missing}: pip install -e '.[test]' (on Linux, x86-64)")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out."""
+    if collect_ignore_glob:
+        terminalreporter.write_line(f"left out, without {postgres_server.missing()}: {', '.join(collect_ignore_glob)}")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -277,7 +289,10 @@ def story(house: House) -> Story:
     house.customer("Олена Коваленко", email="olena@example.com")
     house.payment_system("Sandbox", fee="2.9%")
     house.payment_system("Bank transfer", gateway="manual")
-    return Story(house).at("2026-01-31 10:00")
+    story = Story(house).at("2026-01-31 10:00")
+    if house.url:
+        story.number_payments_from_1()
+    return story
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,10 @@
 """What a database holds and what it was asked, whichever engine has it.
 
-``dump(connection)`` -> its content as lines | ``asked(connection)`` -> the statements of a block
+``tables(connection)`` -> their names | ``dump(connection)`` -> its content as lines
+``asked(connection)`` -> the statements of a block
 ``refuse(connection, "UPDATE", "orders", "cut")``, from then on | ``check_search(connection, "customers")``
+``triggers(connection)`` -> their names | ``drop_trigger(connection, name)`` | ``without_references(connection)``
+``refused_by(connection, error)`` -> the columns of the constraint of a server that refused a row
 """
 
 from __future__ import annotations
@@ -17,12 +20,56 @@ from salescli.storage import engine
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'salescli' ORDER BY tablename"
 
 
+def tables(connection: sqlite3.Connection) -> list[str]:
+    """Return the names of its tables, also of those that the engine keeps for itself."""
+    of_file = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
+    return [row[0] for row in connection.execute(of_file if engine.server(connection) is None else _TABLES)]
+
+
+def triggers(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return its triggers and the table of each."""
+    of_file = "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'"
+    of_server = (
+        "SELECT t.tgname, c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE NOT t.tgisinternal"
+    )
+    return dict(map(tuple, connection.execute(of_file if engine.server(connection) is None else of_server)))
+
+
+def drop_trigger(connection: sqlite3.Connection, name: str) -> None:
+    """Remove a trigger, in the words of the engine."""
+    of = "" if engine.server(connection) is None else f" ON {triggers(connection)[name]}"
+    connection.execute(f"DROP TRIGGER {name}{of}")
+
+
+def without_references(connection: sqlite3.Connection) -> None:
+    """Let rows name others that are not there, from now on."""
+    if engine.server(connection) is None:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        return
+    found = "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE contype = 'f'"
+    for table, name in connection.execute(found).fetchall():
+        connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+
+
+def refused_by(connection: sqlite3.Connection, error: BaseException) -> set[str]:
+    """Return the columns of the constraint or unique index of a server that refused a row."""
+    said: Any = error.__cause__
+    table, name = said.diag.table_name, said.diag.constraint_name
+    columns = connection.execute(
+        "SELECT a.attname FROM pg_attribute a WHERE a.attrelid = to_regclass(?) AND (a.attnum IN"
+        " (SELECT unnest(c.conkey) FROM pg_constraint c WHERE c.conrelid = a.attrelid AND c.conname = ?) OR a.attnum IN"
+        " (SELECT unnest(i.indkey) FROM pg_index i WHERE i.indexrelid = to_regclass(?)))",
+        (table, name, name),
+    )
+    return {column for (column,) in columns}
+
+
 def dump(connection: sqlite3.Connection) -> list[str]:
     """Return all that a database holds, as statements that would make it; of a server, of its rows alone."""
     if engine.server(connection) is None:
         return list(connection.iterdump())
     lines = []
-    for table in [row[0] for row in connection.execute(_TABLES)]:
+    for table in tables(connection):
         rows = (f"INSERT INTO {table} VALUES({','.join(map(_quoted, row))})" for row in _rows(connection, table))
         lines += sorted(rows)
     return lines

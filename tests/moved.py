@@ -8,23 +8,23 @@ from typing import Any
 
 from salescli.errors import SalesError
 from salescli.storage import database, engine, home
+from tests import inside
 from tests.terminal import Run
 
 Where = Path | str  # of a file, or the URL of a shop on a server
 Rows = dict[str, list[tuple[Any, ...]]]
-_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '%!_search%' ESCAPE '!' ORDER BY name"
-_THERE = "SELECT tablename FROM pg_tables WHERE schemaname = 'salescli' ORDER BY tablename"
+# Of one engine alone: its own, and what waits for the end of a transaction.
+_LEFT_OUT = ("_sqlite_migrations", "sqlite_sequence", "sqlite_stat1", "facts_changed")
 _OF_THE_PLACE = {"settings": " WHERE name <> 'home'", "history": " WHERE what <> 'moved'"}
 
 
 def contents(where: Where) -> Rows:
     """Return all rows of a database, but what says where it is."""
     with closing(database.connect(where)) as connection:
-        names = [name for (name,) in connection.execute(_THERE if engine.server(connection) else _TABLES)]
         return {
             name: _rows(connection, name)
-            for name in names
-            if name not in ("_sqlite_migrations", "sqlite_sequence", "sqlite_stat1")
+            for name in inside.tables(connection)
+            if name not in _LEFT_OUT and "_search" not in name
         }
 
 
@@ -43,9 +43,10 @@ def numbers(where: Where) -> dict[str, int]:
     """Return the last number of each table that has given one; the moves themselves left lines of history."""
     with closing(database.connect(where)) as connection:
         moves = connection.execute("SELECT count(*) FROM history WHERE what = 'moved'").fetchone()[0]
-        held = {row["name"]: row["seq"] for row in connection.execute("SELECT name, seq FROM sqlite_sequence")}
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_sequence") if not name.startswith("_")]
+        held = {name: database.last_number(connection, name) for name in names}
     held["history"] -= moves
-    return {name: seq for name, seq in held.items() if seq and not name.startswith("_")}
+    return {name: last for name, last in held.items() if last}
 
 
 def charges(where: Where) -> bool:

@@ -48,6 +48,11 @@ class Story:
     def ledger(self) -> Sandbox:
         return Sandbox(self.house.path.with_name(f"{self.house.path.name}.sandbox"))
 
+    def number_payments_from_1(self) -> None:
+        """Let the sandbox call its first payment sb_1, as beside a file; of a server it begins anywhere."""
+        with self.ledger._opened() as ledger:
+            ledger.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('entries', 0)")
+
     def order(self, offer: str, *, token: str = "tok_ok", through: str = "Sandbox", **more: Any) -> Order:
         """Open an order of the first customer."""
         manual = (

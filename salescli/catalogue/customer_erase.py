@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from salescli.catalogue import customers, records
 from salescli.errors import SalesError, WrongStatus
 from salescli.rules import numbers, permissions, text, time
-from salescli.storage import beside, database, engine, history, pages
+from salescli.storage import database, engine, history, pages
+from salescli.storage.sqlite import beside
 from salescli.storage.work import Work
 
 NAME = "(erased)"

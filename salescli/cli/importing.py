@@ -28,7 +28,7 @@ from salescli.imports.reading import layout
 from salescli.imports.reading import options as of_reading
 from salescli.rules import money, numbers, time
 from salescli.sales import attempts
-from salescli.storage import beside
+from salescli.storage.sqlite import beside
 from salescli.storage.work import Work
 
 if TYPE_CHECKING:

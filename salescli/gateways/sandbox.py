@@ -35,6 +35,7 @@ from salescli.gateways.protocol import (
 )
 from salescli.rules import money, time
 from salescli.storage import database
+from salescli.storage.sqlite import connection as of_file
 
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -193,7 +194,7 @@ class Sandbox:
         """Open the ledger for one call: like a real gateway, the sandbox shares nothing with the database."""
         if not self._path.exists():
             self._path.touch(mode=0o600)
-        ledger = sqlite3.connect(self._path, timeout=database.BUSY_SECONDS, isolation_level=None)
+        ledger = sqlite3.connect(self._path, timeout=of_file.BUSY_SECONDS, isolation_level=None)
         try:
             ledger.row_factory = sqlite3.Row
             ledger.execute("PRAGMA synchronous = EXTRA")
@@ -220,7 +221,8 @@ class Sandbox:
                 "code": code,
                 "created_at": time.utc_text(time.now()),
             }
-            if self._among_others and ledger.execute("SELECT 1 FROM entries").fetchone() is None:
+            begun = ledger.execute("SELECT 1 FROM sqlite_sequence WHERE name = 'entries'").fetchone()
+            if self._among_others and begun is None:
                 row["id"] = secrets.randbelow(_NUMBERS) + 1
             database.insert(ledger, "entries", row)
             entry = _by_reference(ledger, charge.reference)

@@ -20,6 +20,7 @@ query — the SQL of a view: select, count, continue after a row
 recurring — the list of recurring orders
 roles — the list of roles
 sales_plans — the list of sales plans
+sorting — the order that --sort names, of rows in memory or merged
 tokens — the list of a customer's saved payment methods
 users — the list of users
 """

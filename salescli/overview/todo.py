@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from heapq import merge
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from salescli.lists import query
@@ -153,22 +155,28 @@ def waiting(
     """Yield rows with the keys of COLUMNS, the most urgent first; ``limit`` None yields all.
 
     What is due is due on the account's day: from its beginning. ``program`` is the name of the program in commands. A
-    command without permission is None. By ``sort`` these are the first of each kind, for the first of all to be among
-    them. Raise BadUsage for an unknown column.
+    command without permission is None. By ``sort`` the kinds are merged, each in this order. Raise BadUsage for an
+    unknown column.
     """
     where = where or Where()
-    days = _days(work.connection, work.now.astimezone(work.zone).date())
-    values = {**where.values, **days}
-    if sort:
-        query.know_name_key(work.connection)
-    left = limit
-    for what, kind in _KINDS.items():
-        terms = _terms(what, sort, work.actor)
-        sql = _sql(kind, str(where), [*terms, *_ORDER])
-        for row in work.connection.execute(sql, {**values, "limit": -1 if left is None else left}):
+    values = {**where.values, **_days(work.connection, work.now.astimezone(work.zone).date())}
+
+    def of_kind(what: str, most: int | None) -> Iterator[dict[str, object]]:
+        sql = _sql(_KINDS[what], str(where), [*_terms(what, sort, work.actor), *_ORDER])
+        for row in work.connection.execute(sql, {**values, "limit": -1 if most is None else most}):
             yield _row(dict(row), work.actor, program, work.zone)
-            if left is not None and not sort:  # a kind is read when those before it do not fill the page
-                left -= 1
+
+    if sort:
+        from salescli.lists import sorting  # the list as it is starts without it
+
+        query.know_name_key(work.connection)
+        yield from islice(merge(*(of_kind(what, limit) for what in _KINDS), key=sorting.key(sort, COLUMNS)), limit)
+        return
+    left = limit
+    for what in _KINDS:  # a kind is read when those before it do not fill the page
+        for row in of_kind(what, left):
+            yield row
+            left = left and left - 1
         if left == 0:
             return
 

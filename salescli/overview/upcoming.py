@@ -94,13 +94,12 @@ def payments(
     paused = connection.execute(f"{_PAUSED} AND {where} GROUP BY r.currency ORDER BY r.currency", where.values)
     paused_orders = {row["currency"]: row["orders"] for row in paused}
     where.add("r.next_payment_at < {until}", until=time.utc_text(until))
-    found = [
-        (payment, row)
+    rows = [
+        _row(payment, row)
         for row in connection.execute(f"{_CHARGED_ORDERS} AND {where}", where.values)
         for payment in expected(Recurring.from_row(row), until, now=now, zone=zone)
         if payment.at >= since
     ]
-    rows = [_row(payment, row) for payment, row in found]
     rows += _instalments(connection, filters, since, until, now=now, zone=zone)
     rows.sort(key=lambda row: (row["expected_at"], row["recurring"] or 0, row["order"] or 0))
     return rows, paused_orders
@@ -171,8 +170,8 @@ def summed(rows: Rows, by: By | None, zone: ZoneInfo) -> Rows:
     numbers: Counter[tuple[str, str]] = Counter()
     sums: Counter[tuple[str, str]] = Counter()
     for row in rows:
-        day = time.local_text(row["expected_at"], zone)[:10]
-        key = (periods.period(day, by) if by else "", row["currency"])
+        period = periods.period(time.local_text(row["expected_at"], zone)[:10], by) if by else ""
+        key = (period, row["currency"])
         numbers[key] += 1
         sums[key] += row["amount"]
     return [

@@ -25,7 +25,6 @@ _UNITS = {"d": "day", "w": "week", "m": "month", "y": "year"}
 _DURATION = re.compile(r"(\d{1,5}) ?(m|min|minutes?|h|hours?|d|days?)", re.ASCII)
 _MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
 _SHORTEST_DAYS = {"day": 1, "week": 7, "month": 28}
-_LONGEST_DAYS = {"day": 1, "week": 7, "month": 31}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +172,18 @@ def _months(number: int) -> relativedelta:
 
 def next_planned(anchor: datetime, interval: Interval, after: datetime, zone: ZoneInfo) -> datetime:
     """Return the first planned date later than ``after`` (R58); the anchor itself counts as n = 0."""
-    longest = timedelta(days=interval.count * _LONGEST_DAYS[interval.unit])
-    n = max(0, (after - anchor - timedelta(days=2)) // longest)  # DST and zones shift a date by less than 2 days
-    wall = _wall(anchor, zone)
+    wall, earliest = _wall(anchor, zone), after.astimezone(zone).date() - timedelta(days=2)
+    n = max(0, _intervals(wall.date(), earliest, interval))  # DST and zones shift a date by less than 2 days
     while (found := _planned(anchor, wall, interval, n, zone)) <= after:
         n += 1
     return found
+
+
+def _intervals(first: date, last: date, interval: Interval) -> int:
+    """Return how many intervals after ``first`` none is yet beyond ``last``, or at most its month."""
+    if interval.unit == "month":
+        return ((last.year - first.year) * 12 + last.month - first.month) // interval.count
+    return (last - first).days // (interval.count * _SHORTEST_DAYS[interval.unit])
 
 
 def falls_on_schedule(anchor: datetime, interval: Interval, moment: datetime, zone: ZoneInfo) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from salescli.errors import DatabaseUnusable
 from salescli.storage import database, engine, files, migrate, offsets, pages, transfer
+from salescli.storage.sqlite import connection as of_file
 
 if TYPE_CHECKING:
     from salescli.storage.database import FilePath
@@ -76,7 +77,7 @@ def receive(
 def _new_tables(connection: sqlite3.Connection) -> Iterator[None]:
     """Make every table in a new file, and run a block in the same transaction."""
     with database.transaction(connection, anywhere=True):
-        connection.execute(f"PRAGMA application_id = {database.APPLICATION_ID}")
+        connection.execute(f"PRAGMA application_id = {of_file.APPLICATION_ID}")
         migrate.run(connection)
         yield
 
@@ -109,7 +110,7 @@ def _create_file(path: FilePath, make: Callable[[sqlite3.Connection], None]) -> 
                 raise DatabaseUnusable(f"{journal} is left over from an older {place.name}; move it away first")
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_RDWR, 0o600))
         draft.chmod(0o600)
-        connection = database.opened(draft)
+        connection = of_file.opened(draft)
         try:
             make(connection)
         finally:
@@ -165,7 +166,7 @@ def copy(connection: sqlite3.Connection, path: FilePath) -> None:
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_RDWR, 0o600))
         path.chmod(0o600)
-        target = sqlite3.connect(f"{database.uri(path)}?mode=rw", uri=True)
+        target = sqlite3.connect(f"{of_file.uri(path)}?mode=rw", uri=True)
         try:
             connection.backup(target)
         finally:

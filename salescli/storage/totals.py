@@ -110,19 +110,30 @@ def differences(connection: sqlite3.Connection) -> Iterator[Difference]:
 def _facts(connection: sqlite3.Connection) -> Iterator[Difference]:
     """Yield the facts that differ from the rows, are missing, or have no row."""
     sides = ", ".join(f"f.{name} AS stored_{name}, c.{name} AS counted_{name}" for name in FACTS)
-    unlike = " OR ".join(f"f.{name} IS NOT c.{name}" for name in FACTS)
+    unlike = " OR ".join(("f.id IS NULL", *(f"f.{name} IS NOT c.{name}" for name in FACTS)))
     columns = f"{_DAY} AS day, f.id IS NOT NULL AS stored_events, c.id IS NOT NULL AS counted_events, {sides}"
-    yield from _unlike(
-        connection,
-        f"SELECT {columns} FROM counted c LEFT JOIN facts f ON f.id = c.id WHERE f.id IS NULL OR {unlike}",
-    )
-    counted = " + ".join(f"(SELECT count(*) FROM counted_{part})" for part in ("payments", "refunds", "orders"))
-    if connection.execute(f"SELECT (SELECT count(*) FROM facts) <> {counted}").fetchone()[0]:
+    counted, wrong = _compared(connection, unlike)
+    if wrong:
+        yield from _unlike(
+            connection, f"SELECT {columns} FROM counted c LEFT JOIN facts f ON f.id = c.id WHERE {unlike}"
+        )
+    if wrong or connection.execute("SELECT count(*) FROM facts").fetchone()[0] != counted:
         yield from _unlike(
             connection,
             f"SELECT {columns} FROM facts f LEFT JOIN (SELECT * FROM counted LIMIT 0) c ON c.id = f.id"
             " WHERE f.id NOT IN (SELECT id FROM counted)",
         )
+
+
+def _compared(connection: sqlite3.Connection, unlike: str) -> tuple[int, int]:
+    """Return how many facts the rows tell of, and of how many of these the stored ones differ, in one reading."""
+    parts = " UNION ALL ".join(
+        f"SELECT count(*) AS facts, count(CASE WHEN {unlike} THEN 1 END) AS wrong"
+        f" FROM counted_{part} c LEFT JOIN facts f ON f.id = c.id"
+        for part in ("payments", "refunds", "orders")
+    )
+    counted, wrong = connection.execute(f"SELECT sum(facts), sum(wrong) FROM ({parts})").fetchone()
+    return counted, wrong
 
 
 def _unlike(connection: sqlite3.Connection, sql: str) -> Iterator[Difference]:

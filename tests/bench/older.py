@@ -7,8 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from salescli.storage import database as db
 from salescli.storage import home, migrate, offsets
+from salescli.storage.sqlite import connection as of_file
 from tests.bench import database
 from tests.bench.sales import INSTALLATION, Sales
 
@@ -25,7 +25,7 @@ def made(path: Path, orders: int, version: int) -> bool:
         path.chmod(0o600)
         connection.row_factory = sqlite3.Row
         connection.execute("BEGIN")
-        connection.execute(f"PRAGMA application_id = {db.APPLICATION_ID}")
+        connection.execute(f"PRAGMA application_id = {of_file.APPLICATION_ID}")
         migrate.run(connection, version)
         connection.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", settings.items())
         if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'zone_offsets'").fetchone():

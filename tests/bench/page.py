@@ -140,7 +140,7 @@ def _is_shown(run: Told) -> Callable[[Told], bool]:
 
 def _is_of_payments(figure: Told) -> bool:
     """Return whether a figure is of as many payments as its case takes, whatever the file holds."""
-    return figure["bench"] == "tick" or str(figure["metric"]).startswith("one payment")
+    return bool(figure["bench"] == "tick" or figure["metric"].startswith("one payment"))
 
 
 def _condensed(figures: Sequence[Told]) -> Iterator[tuple[Told, str]]:

@@ -81,7 +81,7 @@ def _one(path: Path, orders: int, metric: str, words: Words, agree: object = Non
 
 def _doctored(path: Path, orders: int) -> Measured:
     """Yield the everyday check, and the deep one beside SQLite's own."""
-    everyday = Command(peers.salescli(path, "doctor", "--limit", "5"), codes=(0, _FINDINGS))
+    everyday = Command(peers.alone(path, "doctor", "--limit", "5"), codes=(0, _FINDINGS))
     taken = processes({OURS: everyday}, 1, warm=False)
     yield timed("writes", "doctor", orders, taken, by="cpu"), taken[OURS]
     deep = ["--deep"] if _has_deep() else []
@@ -90,7 +90,7 @@ def _doctored(path: Path, orders: int) -> Measured:
         [program, "-readonly", path, "PRAGMA integrity_check"] if program else [sys.executable, "-c", _CHECK, path]
     )
     commands = {
-        OURS: Command(peers.salescli(path, "doctor", *deep, "--limit", "5"), codes=(0, _FINDINGS)),
+        OURS: Command(peers.alone(path, "doctor", *deep, "--limit", "5"), codes=(0, _FINDINGS)),
         "integrity_check": Command(own),
     }
     taken = processes(commands, 1, warm=False)
@@ -108,8 +108,8 @@ def _imported(folder: Path, path: Path, orders: int, few: int) -> tuple[Figure, 
     """Return the import of few orders, refunds among them, into many, beside that into an empty file."""
     file, empty = _few(folder, few), folder / "into-empty.db"
     commands = {
-        OURS: Command(peers.salescli(path, "import", "orders", file, "--source", f"writes-{few}")),
-        INTO_EMPTY: Command(peers.salescli(empty, "import", "orders", file), before=lambda: fresh(empty)),
+        OURS: Command(peers.alone(path, "import", "orders", file, "--source", f"writes-{few}")),
+        INTO_EMPTY: Command(peers.alone(empty, "import", "orders", file), before=lambda: fresh(empty)),
     }
     taken = processes(commands, 1, warm=False)
     agree = _imported_from(path, f"writes-{few}") == _imported_from(empty, "import") != 0

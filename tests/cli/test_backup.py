@@ -25,7 +25,8 @@ from click.testing import CliRunner
 from salescli.charging import tick_log
 from salescli.cli.main import cli
 from salescli.rules import time
-from salescli.storage import backup, database, home
+from salescli.storage import database, home
+from salescli.storage.sqlite import backup
 from tests.conftest import NOW
 
 if TYPE_CHECKING:

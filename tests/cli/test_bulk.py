@@ -7,6 +7,7 @@ import sqlite3
 import pytest
 
 from salescli.storage import database, new_file
+from salescli.storage.sqlite import connection as of_file
 from tests.story import Story
 from tests.terminal import Ran
 
@@ -226,7 +227,7 @@ def test_the_dialogue_of_one_order_confirms_what_it_showed_or_nothing(sold: Stor
 
 
 @pytest.mark.skipif(
-    dict(database._journal(sqlite3.sqlite_version_info))["journal_mode"] == "wal", reason="this SQLite keeps no journal"
+    dict(of_file._journal(sqlite3.sqlite_version_info))["journal_mode"] == "wal", reason="this SQLite keeps no journal"
 )
 @pytest.mark.of_files("it is replaced")
 def test_who_answers_about_a_file_that_was_replaced_leaves_the_journal_of_the_new_one(sold: Story) -> None:

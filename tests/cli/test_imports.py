@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from salescli.imports import orders, recurring
-from salescli.storage import beside
+from salescli.storage.sqlite import beside
 from tests import PROJECT
 from tests.terminal import Run
 
@@ -113,11 +113,12 @@ def test_bad_rows_are_left_out_when_told_so(run: Run, tmp_path: Path) -> None:
         pytest.param((), 2, "Missing argument", id="no file"),
         pytest.param(("gone.csv",), 3, "there is no file gone.csv", id="a file that is not there"),
         pytest.param((".",), 6, "cannot read", id="a directory"),
-        pytest.param(("sales.db",), 6, "encoding is not clear", id="a file that is not text"),
+        pytest.param(("bytes.csv",), 6, "encoding is not clear", id="a file that is not text"),
         pytest.param(("orders.csv", "--no-create"), 6, "there is no such customer", id="a new name, not to be made"),
     ],
 )
 def test_an_exit_code_for(run: Run, arguments: tuple[str, ...], code: int, said: str) -> None:
+    Path("bytes.csv").write_bytes(bytes(range(256)))
     done = run("import", "orders", *arguments)
     assert done.code == code
     assert said in done.err
@@ -145,7 +146,7 @@ def test_subscribers_are_imported_with_what_falls_due(run: Run) -> None:
 def test_a_progress_bar_is_shown_on_a_terminal_only(run: Run, tmp_path: Path) -> None:
     assert "100%" not in run("import", "orders", "orders.csv", "--dry-run").err
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "SALESCLI_DB": str(tmp_path / "sales.db"), "PYTHONPATH": str(PROJECT)}
+    environment = {**os.environ, "SALESCLI_DB": run.named, "PYTHONPATH": str(PROJECT)}
     command = [sys.executable, "-m", "salescli", "import", "orders", str(tmp_path / "orders.csv")]
     subprocess.run(command, env=environment, stderr=theirs, check=True)
     os.close(theirs)

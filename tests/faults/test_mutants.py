@@ -8,8 +8,8 @@ import pytest
 
 import salescli
 from tests import PROJECT
-from tests.faults.mutants import CAUGHT, MUTANTS, Mutant, catch, mutated
-from tests.faults.scenarios import SCENARIOS
+from tests.faults.mutants import CAUGHT, MUTANTS, catch, mutated
+from tests.faults.scenarios.registry import SCENARIOS, Mutant
 from tests.faults.world import World
 
 

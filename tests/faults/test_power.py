@@ -9,7 +9,7 @@ import sqlite3
 
 import pytest
 
-from salescli.storage import database
+from salescli.storage.sqlite import connection as of_file
 from tests.faults import power
 
 pytestmark = pytest.mark.skipif(not power.can_record(), reason="needs strace and the permission to trace")
@@ -23,7 +23,7 @@ def test_the_program_s_own_settings_lose_nothing() -> None:
 
 
 def test_its_settings_are_among_those_that_lose_nothing() -> None:
-    settings = dict(database._journal(sqlite3.sqlite_version_info))
+    settings = dict(of_file._journal(sqlite3.sqlite_version_info))
 
     assert (settings["journal_mode"], settings["synchronous"]) in power.LOSE_NOTHING
 

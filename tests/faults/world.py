@@ -36,6 +36,7 @@ from salescli.sales.orders import NewOrder
 from salescli.sales.recurring import Recurring
 from salescli.sales.recurring_edit import RecurringEdit
 from salescli.storage import database, home, new_file, process
+from salescli.storage.sqlite import connection as of_file
 from salescli.storage.work import Work
 from tests.faults.bank import Bank, Crash, Ledger
 
@@ -144,7 +145,7 @@ class World:
 
     def without_a_log(self) -> None:
         """Let SQLite be one whose write-ahead log is not safe, as most systems' is."""
-        self._replace(database, "_journal", lambda version: (("journal_mode", "delete"), ("synchronous", 3)))
+        self._replace(of_file, "_journal", lambda version: (("journal_mode", "delete"), ("synchronous", 3)))
 
     @property
     def now(self) -> datetime:

@@ -67,6 +67,15 @@ def test_rows_in_memory_are_sorted_by_the_alphabet() -> None:
     assert [row["name"] for row in found] == [*SORTED, None]
 
 
+@pytest.mark.parametrize("sort", [("name",), ("-name",), ("of", "-name"), ("-of", "name")])
+def test_the_first_in_memory_are_those_of_all_of_them(sort: tuple[str, ...]) -> None:
+    rows = [{"name": name, "of": number % 3 or None, "row": number} for number, name in enumerate([*NAMES, None] * 3)]
+    columns = (Column("name"), Column("of", "number"))
+    whole = sorted_rows(rows, sort, columns)
+    for most in (0, 1, 5, len(rows), 100):
+        assert sorted_rows(iter(rows), sort, columns, most) == whole[:most]
+
+
 @pytest.mark.of_files("SQLite's plan")
 def test_an_index_carries_the_sorted_list_of_customers(house: House) -> None:
     asked: list[str] = []

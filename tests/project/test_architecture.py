@@ -72,6 +72,7 @@ NOT_OF_A_LIST = {
 }  # fmt: skip
 
 
+@pytest.mark.of_files("what a list from one imports")
 @pytest.mark.parametrize("tab", ["orders", "payments", "recurring"])
 @pytest.mark.parametrize("more", [["list"], ["list", "--csv"], ["list", "--help"], ["--help"]], ids=" ".join)
 def test_a_list_loads_no_operation(house: House, tab: str, more: list[str]) -> None:
@@ -86,7 +87,7 @@ def test_a_list_loads_no_operation(house: House, tab: str, more: list[str]) -> N
 def _loaded(house: House, arguments: list[str]) -> set[str]:
     """Return the modules that a process loads to run a command line."""
     ran = subprocess.run(
-        [sys.executable, "-c", _LOADED_BY, "--db", str(house.path), *arguments], capture_output=True, text=True
+        [sys.executable, "-c", _LOADED_BY, "--db", house.run.named, *arguments], capture_output=True, text=True
     )
     assert ran.returncode == 0, ran.stderr
     return set(ran.stderr.splitlines())

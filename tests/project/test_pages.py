@@ -21,7 +21,7 @@ from salescli.cli.commands import help as help_pages
 from salescli.cli.main import cli
 from salescli.errors import NotFound
 from salescli.imports import find_mapping
-from tests import PROJECT
+from tests import PROJECT, inside
 
 if TYPE_CHECKING:
     from tests.conftest import House
@@ -197,10 +197,9 @@ def test_the_picture_of_the_rooms_has_the_folders_in_the_order_of_the_layers() -
 def test_the_page_on_the_design_names_every_table(house: House) -> None:
     page = (DOCS / "design.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
-    names = house.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-    tables = {name for (name,) in names if not re.search(r"^_|sqlite_|_search", name)}
+    kept = {name for name in inside.tables(house.connection) if not re.search(r"^_|sqlite_|_search", name)}
 
-    assert set(re.findall(r"\w+", " ".join(rows))) == tables
+    assert set(re.findall(r"\w+", " ".join(rows))) == kept
 
 
 def test_the_readme_names_the_rooms() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -158,9 +159,10 @@ def test_a_role_may_do_what_its_permissions_say_and_nothing_else(
     sold.house.user("olha", name="Ольга", **({"role": role} if role else {}))
     monkeypatch.setattr(caller, "os_login", lambda: "olha")
     before = sold.house.held()
-    told = {command: sold.house.run(*command.split()).code for command in TABLE}
+    table = {command: allowed for command, allowed in TABLE.items() if not _of_files(sold.house, command)}
+    told = {command: sold.house.run(*command.split()).code for command in table}
     refused = {command for command, code in told.items() if code == 4}
-    assert refused == {command for command, allowed in TABLE.items() if role not in allowed}
+    assert refused == {command for command, allowed in table.items() if role not in allowed}
     assert sold.house.held() == before
 
 
@@ -196,6 +198,7 @@ FURTHER = {
     "reopen": ["--yes"],
 }
 KNOWN = {"offers": "7", "users": "ivan", "roles": "manager", "payment-systems": "Sandbox"}  # elsewhere it is 1
+OF_FILES = {"backup", "upgrade"}  # refused on a server, whoever asks: its own tools do these
 FOR_EVERYBODY = {
     "init",
     "help",
@@ -225,8 +228,18 @@ def _calls(record: str | None) -> Iterator[tuple[str, list[str]]]:
         yield name, call
 
 
+@pytest.fixture(autouse=True)
+def _folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in a folder of the test: what is called with any word, such as `move`, may make a file of that name."""
+    monkeypatch.chdir(tmp_path)
+
+
+def _of_files(house: House, command: str) -> bool:
+    return bool(house.url) and command.split()[0] in OF_FILES
+
+
 def _results(house: House, record: str | None) -> dict[str, Ran]:
-    return {name: house.run(*call) for name, call in _calls(record)}
+    return {name: house.run(*call) for name, call in _calls(record) if not _of_files(house, name)}
 
 
 @pytest.mark.parametrize(

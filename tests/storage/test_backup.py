@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from salescli.errors import DatabaseUnusable
-from salescli.storage import backup, database, files, restore
+from salescli.storage import database, files
+from salescli.storage.sqlite import backup, restore
 from tests.conftest import NOW
 
 if TYPE_CHECKING:
     from tests.conftest import House
+
+pytestmark = pytest.mark.of_files("a server's copies are made by its own tools")
 
 DRAFT = "0a1b2c3d.draft"
 

@@ -14,17 +14,22 @@ import pytest
 
 from salescli.catalogue import customer_erase
 from salescli.sales import attempts
-from salescli.storage import beside, database, files, lock, process
+from salescli.storage import database, files, lock, process
+from salescli.storage.sqlite import beside
+from salescli.storage.sqlite import connection as of_file
 from tests.conftest import House
 from tests.shop import Shop
 from tests.terminal import Run
+
+pytestmark = pytest.mark.of_files("a server's readers never wait, and nothing is copied")
 
 LONG = beside.LONG_BYTES
 DELETE = (("journal_mode", "delete"), ("synchronous", 3))  # with a write-ahead log nobody waits, and nothing is copied
 KILLED = """
 import os, sqlite3, sys
-from salescli.storage import beside, database
-database._journal = lambda version: (("journal_mode", "delete"), ("synchronous", 3))
+from salescli.storage import database
+from salescli.storage.sqlite import beside, connection as of_file
+of_file._journal = lambda version: (("journal_mode", "delete"), ("synchronous", 3))
 if sys.argv[2] == "replacing":
     beside.Path.rename = lambda *_: os._exit(9)
 with beside.copied(database.connect(sys.argv[1]), beside.LONG_BYTES, lambda connection: False) as copy:
@@ -43,7 +48,7 @@ connection.commit()
 @pytest.fixture(autouse=True)
 def without_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
     """Open databases as the SQLite of most systems does."""
-    monkeypatch.setattr(database, "_journal", lambda version: DELETE)
+    monkeypatch.setattr(of_file, "_journal", lambda version: DELETE)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from salescli.cli import caller
 from salescli.errors import DatabaseUnusable
 from salescli.storage import database, home, migrate, new_file, place, schema
 from salescli.storage.migrations import m0001_house
+from salescli.storage.sqlite import connection as of_file
 from tests.conftest import House
 
 HELD = {"foreign_keys": 1, "recursive_triggers": 1, "trusted_schema": 0, "secure_delete": 1}
@@ -31,9 +32,9 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def second(house: House) -> Iterator[sqlite3.Connection]:
-    """Yield another connection to the house's file that does not wait for locks."""
-    other = database.connect(house.path)
-    other.execute("PRAGMA busy_timeout = 0")
+    """Yield another connection to the house's database that does not wait for locks."""
+    other = database.connect(house.url or house.path)
+    other.execute("SET lock_timeout = '1ms'" if house.url else "PRAGMA busy_timeout = 0")
     yield other
     other.close()
 
@@ -210,8 +211,9 @@ def test_a_migration_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pyte
 # Opening it
 
 
+@pytest.mark.of_files("its pragmas")
 def test_the_pragmas_are_held_by_every_connection(house: House, second: sqlite3.Connection) -> None:
-    journal = dict(database._journal(sqlite3.sqlite_version_info))
+    journal = dict(of_file._journal(sqlite3.sqlite_version_info))
     for connection in (house.connection, second):
         held = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in [*HELD, *journal]}
         assert held == {**HELD, **journal}
@@ -219,7 +221,7 @@ def test_the_pragmas_are_held_by_every_connection(house: House, second: sqlite3.
 
 
 def test_a_pragma_that_sqlite_does_not_accept_refuses_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "_journal", lambda version: (("journal_mode", "none_such"),))
+    monkeypatch.setattr(of_file, "_journal", lambda version: (("journal_mode", "none_such"),))
     refused(path, "SQLite did not accept journal_mode = none_such")
 
 
@@ -242,7 +244,7 @@ def test_a_pragma_that_sqlite_does_not_accept_refuses_the_file(path: Path, monke
 )
 def test_wal_is_used_only_where_its_reset_bug_is_fixed(version: tuple[int, ...], mode: str) -> None:
     synchronous = {"wal": 2, "delete": 3}[mode]  # FULL; EXTRA, since DELETE with FULL may lose the last commit
-    assert database._journal(version) == (("journal_mode", mode), ("synchronous", synchronous))
+    assert of_file._journal(version) == (("journal_mode", mode), ("synchronous", synchronous))
 
 
 def test_a_missing_file_is_refused_and_not_made(tmp_path: Path) -> None:
@@ -383,8 +385,9 @@ def test_a_user_without_a_name_and_a_home_is_told_to_name_a_file(monkeypatch: py
 
 
 def test_a_transaction_takes_the_write_lock_at_once(house: House, second: sqlite3.Connection) -> None:
+    said = "lock timeout" if house.url else "locked"
     with database.transaction(house.connection):  # it has read and written nothing
-        with pytest.raises(sqlite3.OperationalError, match="locked") as caught, database.transaction(second):
+        with pytest.raises(sqlite3.OperationalError, match=said) as caught, database.transaction(second):
             pass
         assert not second.in_transaction
     assert str(database.unusable(caught.value, house.path)).endswith(
@@ -428,6 +431,7 @@ def test_a_transaction_inside_another_is_part_of_it(house: House, second: sqlite
     assert database.setting(house.connection, "currency") == "EUR"
 
 
+@pytest.mark.of_files("it is made full")
 def test_a_full_disk_undoes_the_transaction_and_is_told_as_such(house: House) -> None:
     pages = house.connection.execute("PRAGMA page_count").fetchone()[0]
     house.connection.execute(f"PRAGMA max_page_count = {pages}")

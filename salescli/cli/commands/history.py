@@ -92,7 +92,7 @@ def history_command(
         lambda: lines.rows(session.zone, limit, oldest_first=which_first == "oldest", fields=fields)
     )
     if output.sort not in _AS_WRITTEN:
-        rows = sorted_rows(list(lines.rows(session.zone, None, fields=fields)), output.sort, history.COLUMNS)[:limit]
+        rows = sorted_rows(lines.rows(session.zone, None, fields=fields), output.sort, history.COLUMNS, limit)
     number = render(rows, columns, output, session.zone)
     if output.format == "table" and output.limit is None and number == limit:
         say(f"the {which_first} {numbers.count(limit, 'line')}; --limit 0 shows all")

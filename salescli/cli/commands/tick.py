@@ -19,7 +19,8 @@ from salescli.cli.session import Session, pass_session
 from salescli.errors import AlreadyRunning, SalesError
 from salescli.notices import hooks
 from salescli.rules import permissions, time
-from salescli.storage import beside, database, engine, home, lock
+from salescli.storage import database, engine, home, lock
+from salescli.storage.sqlite import beside
 from salescli.storage.work import Work
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from salescli.cli import options, pages
-from salescli.cli.output.contract import Output, sorted_rows
+from salescli.cli.output.contract import Output
 from salescli.cli.output.render import render
 from salescli.cli.output.terminal import say
 from salescli.cli.session import Session, pass_session
@@ -44,8 +44,6 @@ def todo_command(session: Session, filters: Filters, output: Output) -> None:
     rows: Iterable[dict[str, Any]] = pages.Again(
         lambda: todo.waiting(session.work, limit, where=where, sort=output.sort, program=session.program)
     )
-    if output.sort:
-        rows = sorted_rows(list(rows), output.sort, todo.COLUMNS)[:limit]
     number = render(rows, output.chosen(todo.COLUMNS), output, session.zone)
     if output.format == "table" and output.limit is None and number == limit:
         total = todo.count(session.connection, where, today=today)

@@ -9,8 +9,9 @@ import click
 from salescli.cli import options
 from salescli.cli.output.terminal import say
 from salescli.cli.session import Session, pass_session
-from salescli.storage import database, upgrade
+from salescli.storage import database
 from salescli.storage.schema import VERSION
+from salescli.storage.sqlite import upgrade
 from salescli.storage.work import Work
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from salescli.lists.columns import Column, named
@@ -89,19 +89,26 @@ def as_text(column: Column, row: Row, zone: ZoneInfo) -> str:
     return str(value)
 
 
-def sorted_rows(rows: list[dict[str, Any]], sort: Sequence[str], columns: Sequence[Column]) -> list[dict[str, Any]]:
-    """Return rows in the order of ``sort``, texts by the alphabet, empty values last.
+def sorted_rows(
+    rows: Iterable[dict[str, Any]], sort: Sequence[str], columns: Sequence[Column], most: int | None = None
+) -> list[dict[str, Any]]:
+    """Return rows in the order of ``sort``, texts by the alphabet, empty values last; the first ``most``, None: all.
 
     Raise BadUsage for an unknown column.
     """
-    from salescli.rules import names  # lists in the database start without it
+    from heapq import nsmallest  # lists in the database start without these
 
+    from salescli.lists import sorting
+
+    if most is not None:
+        return nsmallest(most, rows, key=sorting.key(sort, columns))  # no more than these are held
+    rows = list(rows)
     for key in reversed(sort):
         column = named(columns, key.removeprefix("-"), "these rows")
-        name, is_text = column.key, column.kind in ("text", "manager", "whole", "lines")
+        name, value = column.key, sorting.value_of(column)
         filled = [row for row in rows if row[name] is not None]
         empty = [row for row in rows if row[name] is None]
-        keyed = {id(row): names.key(str(row[name])) if is_text else row[name] for row in filled}
+        keyed = {id(row): value(row) for row in filled}
         filled.sort(key=lambda row: keyed[id(row)], reverse=key.startswith("-"))
         rows = filled + empty
     return rows

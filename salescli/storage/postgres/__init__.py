@@ -10,5 +10,6 @@ rights — the groups of the server, and who is in which
 schema — the tables, indexes, views and triggers, translated from those of a new file
 shop — a shop made, opened, and known again
 statements — a statement of the program in PostgreSQL's words
+sums — the totals, to which a transaction adds its changes once, at its end
 words — the key of names, and searches, as FTS5 answers them
 """

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from salescli.rules import permissions
+from salescli.storage.postgres import sums
 from salescli.storage.totals import FACTS
 
 REFUSED, UNKNOWN = "SALE1", "SALE2"  # the codes of what is refused here: not permitted, or a login that is missing
@@ -45,10 +46,12 @@ _FUNCTIONS = (
         "void",
         "sql",
         f"""
-  DELETE FROM facts;
   DELETE FROM totals;
+  DELETE FROM facts;
+  DELETE FROM {sums.TABLE};
+  DELETE FROM totals; -- what was taken off them at once, where constraints are IMMEDIATE
   INSERT INTO facts (id, {_FACTS}) SELECT id, {_FACTS} FROM counted ORDER BY id;
-  DELETE FROM totals WHERE events = 0""",
+  SELECT add_changes()""",
     ),
 )
 # name, body in PL/pgSQL between BEGIN and END
@@ -213,6 +216,7 @@ _TRIGGERS = (
         (f"{table}_one_writer", f"BEFORE INSERT OR UPDATE OR DELETE ON {table}", "", "one_writer()")
         for table in ("orders", "invoices", "refunds", "closed_months", "history")
     ),
+    ("totals_one_writer", "BEFORE DELETE ON totals", "", "one_writer()"),  # who counts again
     ("closed_months_by", "BEFORE INSERT OR DELETE ON closed_months", "", f"needs_permission('{_MONTHS}')"),
     ("closed_months_noted", "AFTER INSERT OR DELETE ON closed_months", _AT_THE_END, "is_noted('file')"),
     ("users_added_noted", "AFTER INSERT ON users", f"{_AT_THE_END} WHEN (NEW.login IS NOT NULL)", "is_noted('user')"),

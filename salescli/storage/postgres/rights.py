@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from salescli.errors import DatabaseUnusable, NotPermitted
 from salescli.rules import permissions
-from salescli.storage.postgres import guards
+from salescli.storage.postgres import guards, numbers, schema, sums
 from salescli.storage.postgres.connection import Connection
 from salescli.storage.postgres.cursor import SHOP
 
@@ -68,6 +68,7 @@ _OPERATOR = {
     "cards": f"{_WRITE}, DELETE",
     "facts": "",
     "totals": "",
+    sums.TABLE: "",
     "orders": _WRITE,
 }
 _OWNER = {"settings": _WRITE, "users": _WRITE, "roles": _WRITE, "hooks": f"{_WRITE}, DELETE"}
@@ -133,7 +134,8 @@ def _grants(names: dict[str, str]) -> Iterator[str]:
     yield f"GRANT {operator} TO {owner}"
     yield f"GRANT USAGE ON SCHEMA {SHOP} TO {reader}"
     yield f"GRANT SELECT ON ALL TABLES IN SCHEMA {SHOP} TO {reader}"
-    yield f"GRANT EXECUTE ON FUNCTION next_number(text), count_again() TO {operator}"
+    functions = ", ".join(("count_again()", *map(numbers.function, schema.numbered())))
+    yield f"GRANT EXECUTE ON FUNCTION {functions} TO {operator}"
     yield f"GRANT EXECUTE ON FUNCTION give_rights(text[]) TO {owner}"  # those that users say, and no others
     for to, rights in ((operator, _OPERATOR), (owner, _OWNER)):
         for table, what in rights.items():

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from salescli.storage import migrate
-from salescli.storage.postgres import dialect, numbers, words
+from salescli.storage.postgres import dialect, numbers, sums, words
 from salescli.storage.postgres.statements import with_words
 
 # Text is compared byte by byte, as SQLite does, whatever the database's own order is.
@@ -41,6 +41,7 @@ class _Wanted(NamedTuple):
     searched: dict[str, str]
     others: dict[str, dict[str, str]]
     keys: tuple[str, ...]
+    rows: dict[str, list[tuple[Any, ...]]]
 
 
 def statements() -> Iterator[str]:
@@ -55,41 +56,53 @@ def tables() -> Iterator[str]:
     yield from numbers.statements()
     for name, sql in _wanted().tables.items():
         yield with_words(_matching(sql), _TYPES)
-        if "AUTOINCREMENT" in sql:
+        if name in numbered():
             yield numbers.counting(name)
 
 
 def on_tables() -> Iterator[str]:
     """Yield the statements that make the rest: numbers, keys, which look at all rows at once, indexes and triggers."""
     wanted = _wanted()
-    for name, sql in wanted.tables.items():
-        if "AUTOINCREMENT" in sql:
-            yield from numbers.counted(name)
+    for name in numbered():
+        yield from numbers.counted(name)
     yield from wanted.keys
     for sql in wanted.searched.values():
         yield from words.search(sql)
     for kind, translated in (("index", str), ("view", with_words), ("trigger", trigger)):
         yield from map(translated, wanted.others[kind].values())
+    yield from sums.statements(wanted.others["view"])
+
+
+def rows() -> dict[str, list[tuple[Any, ...]]]:
+    """Return the rows that every new shop has, by table: its views read them."""
+    return _wanted().rows
 
 
 @cache
 def names() -> frozenset[str]:
     """Return the names of the tables, indexes, views and triggers of a shop."""
     wanted = _wanted()
-    return frozenset(name for held in (wanted.tables, *wanted.others.values()) for name in held)
+    return frozenset(name for held in (wanted.tables, *wanted.others.values()) for name in held) | sums.names()
+
+
+def numbered() -> tuple[str, ...]:
+    """Return the tables whose rows have numbers of which none is given twice."""
+    return tuple(name for name, sql in _wanted().tables.items() if "AUTOINCREMENT" in sql)
 
 
 @cache
 def _wanted() -> _Wanted:
-    wanted = _Wanted({}, {}, {"index": {}, "view": {}, "trigger": {}}, ())
+    wanted = _Wanted({}, {}, {"index": {}, "view": {}, "trigger": {}}, (), {})
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
         migrate.run(model)
         held = migrate.definitions(model)
         for name, kind in model.execute("SELECT name, type FROM sqlite_master ORDER BY rowid"):
-            if name in held:
+            if name in held and name not in sums.OF_A_FILE:
                 tables = wanted.searched if "VIRTUAL TABLE" in held[name] else wanted.tables
                 wanted.others.get(kind, tables)[name] = held[name]
-        return wanted._replace(keys=tuple(key for name in wanted.tables for key in _keys(model, name)))
+        keys = tuple(key for name in wanted.tables for key in _keys(model, name))
+        rows = {name: model.execute(f"SELECT * FROM {name}").fetchall() for name in wanted.tables}
+        return wanted._replace(keys=keys, rows={name: found for name, found in rows.items() if found})
 
 
 def trigger(sql: str) -> str:

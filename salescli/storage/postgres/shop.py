@@ -14,7 +14,7 @@ from salescli.errors import DatabaseUnusable, NotPermitted
 from salescli.storage import database, offsets
 from salescli.storage import schema as tables
 from salescli.storage.postgres import connection as sessions
-from salescli.storage.postgres import rights
+from salescli.storage.postgres import rights, schema
 from salescli.storage.postgres.cursor import SHOP
 
 # Of those who may log in already; others get theirs when an owner says so.
@@ -44,6 +44,8 @@ def create(url: str, settings: Mapping[str, str], populate: Callable[[sqlite3.Co
     """
 
     def begin(made: sqlite3.Connection) -> None:
+        for table, rows in schema.rows().items():
+            made.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
         there = {**settings, "home": cast("sessions.Connection", made).home()}
         made.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", there.items())
         offsets.store(made, database.zone(made))

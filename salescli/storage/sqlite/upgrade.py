@@ -19,8 +19,9 @@ from time import monotonic, sleep
 
 from salescli.errors import AlreadyRunning, DatabaseUnusable
 from salescli.rules import permissions
-from salescli.storage import backup, database, files, history, lock, migrate, new_file, offsets, totals
+from salescli.storage import database, files, history, lock, migrate, new_file, offsets, totals
 from salescli.storage.schema import VERSION
+from salescli.storage.sqlite import backup
 from salescli.storage.work import Work
 
 WAIT_SECONDS = 300  # for a running tick or upgrade; a tick starts nothing new after four minutes

@@ -18,7 +18,9 @@ from time import monotonic, sleep
 from salescli.errors import DatabaseUnusable, NotFound, NotPermitted
 from salescli.rules import text
 from salescli.rules.permissions import Actor
-from salescli.storage import backup, database, files, history, schema
+from salescli.storage import database, files, history, schema
+from salescli.storage.sqlite import backup
+from salescli.storage.sqlite import connection as of_file
 from salescli.storage.work import Work
 
 Acting = Callable[[sqlite3.Connection], "tuple[Actor, str | None] | None"]
@@ -175,7 +177,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _check_ours(connection: sqlite3.Connection, source: Path) -> int:
-    if connection.execute("PRAGMA application_id").fetchone()[0] != database.APPLICATION_ID:
+    if connection.execute("PRAGMA application_id").fetchone()[0] != of_file.APPLICATION_ID:
         raise DatabaseUnusable(f"{source} is not a salescli database")
     version = database.version_of(connection)
     if version > schema.VERSION:
@@ -207,7 +209,7 @@ def _held(path: Path) -> Iterator[None]:
         return
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None)) as connection:
         try:
-            connection.execute(f"PRAGMA busy_timeout = {database.BUSY_SECONDS * 1000}")
+            connection.execute(f"PRAGMA busy_timeout = {of_file.BUSY_SECONDS * 1000}")
             _end_log(connection, path)
             connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:

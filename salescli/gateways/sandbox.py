@@ -102,6 +102,7 @@ class Sandbox:
     name = "sandbox"
     capabilities: frozenset[str] = frozenset({"charge", "lookup", "refund", "changes", "idempotent"})
     key_ttl_seconds: int | None = None
+    _last_told = (1 << 63) - 1  # the last entry of which it tells as a change
 
     def __init__(self, path: Path, *, among_others: bool = False) -> None:
         self._path, self._among_others = path, among_others
@@ -153,7 +154,6 @@ class Sandbox:
         at = time.utc_text(since)
         with self._opened() as ledger:
             rows = ledger.execute("SELECT * FROM disputes ORDER BY id").fetchall()
-            paid = "SELECT * FROM entries WHERE kind = 'charge' AND status = 'succeeded' AND created_at >= ?"
             return Changes(
                 refunds=_refunds(ledger, "created_at >= ?", at),
                 disputes=tuple(
@@ -161,7 +161,7 @@ class Sandbox:
                     for row in rows
                     if f"sb_dp_{row['id']}" in disputes or max(row["opened_at"], row["settled_at"] or "") >= at
                 ),
-                payments=tuple(_answer(row) for row in ledger.execute(paid, (at,))),
+                payments=tuple(map(_answer, ledger.execute(_PAID, {"at": at, "last": self._last_told}))),
             )
 
     def dispute(self, gateway_id: str, at: datetime, *, fee_minor: int | None = None) -> int:
@@ -277,6 +277,7 @@ class Rehearsal(Sandbox):
     def __init__(self, book: sqlite3.Connection, declined: AbstractSet[str], always: str | None = None) -> None:
         self._among_others = False
         self._memory, self._declined, self._always = book, declined, always
+        self._last_told = book.execute("SELECT coalesce(max(id), 0) FROM entries").fetchone()[0]  # its own are known
 
     @staticmethod
     @contextmanager
@@ -299,6 +300,11 @@ class Rehearsal(Sandbox):
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         yield self._memory
+
+
+_PAID = """
+SELECT * FROM entries WHERE kind = 'charge' AND status = 'succeeded' AND created_at >= :at AND id <= :last ORDER BY id
+"""
 
 
 def _by_reference(ledger: sqlite3.Connection, reference: str) -> sqlite3.Row | None:

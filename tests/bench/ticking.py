@@ -30,6 +30,7 @@ _LATER = timedelta(days=400)
 def run(folder: Path, orders: int, rounds: int) -> Iterator[Figure]:
     """Measure a tick over a file of so many orders, and each case of the gateway's latency."""
     yield from small_steps(folder, orders)
+    yield from growth()
     yield from latencies()
 
 
@@ -40,6 +41,29 @@ def latencies() -> Iterator[Figure]:
         least = {"latency ÷ workers": latency / workers} if latency else {}
         metric = f"one payment, {round(latency * 1000)} ms gateway, {workers} workers"
         yield tell(Figure("tick", metric, payments, 1 / rate, least, note=f"{rate:.0f} payments/s"))
+
+
+def growth(plans: int = 500, rounds: int = 6) -> Iterator[Figure]:
+    """Measure what a payment adds to a shop that goes on: in a file just made, full pages are divided at first."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sales.db"
+        tick.furnish(path, plans)
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE payment_systems SET gateway = 'sandbox'")
+            people = [(f"{number * 7919 % plans:06}",) for number in range(1, plans)]
+            connection.executemany(_PERSON, people)
+            connection.execute("UPDATE recurring SET customer_id = id, token = 'tok_ok'")
+        before = (0, 0)
+        for number in range(rounds):
+            _put_off(path, plans, minutes=50 - number)
+            subprocess.run(peers.salescli(path, "tick"), check=True, capture_output=True)
+            before = before if number else _counts(path)
+        made, size = (after - earlier for after, earlier in zip(_counts(path), before, strict=True))
+    agree = made == plans * (rounds - 1)
+    yield tell(Figure("tick", "bytes of a payment", made, size / made, unit="B", agree=agree, note="a shop of its own"))
+
+
+_PERSON = "INSERT INTO customers (name, name_key, created_at) VALUES ('Olena ' || ?1, 'olena ' || ?1, '2026-01-01')"
 
 
 def small_steps(folder: Path, orders: int) -> Iterator[Figure]:
@@ -98,7 +122,7 @@ def _many_due(path: Path, orders: int) -> Iterator[Figure]:
         yield Figure("tick", f"{metric} a payment", orders, number / made, unit="", agree=agree, note=note)
     yield Figure("tick", "many due, of each", orders, took.cpu / made, note=f"{took.steps / made:.0f} steps, {note}")
     yield Figure("tick", "writer's lock held, of each payment", orders, took.held / made, note="by the clock")
-    yield Figure("tick", "bytes of a payment", orders, size / made, unit="B", note=note)
+    yield Figure("tick", "bytes of a payment, full pages divided", orders, size / made, unit="B", note=note)
     _put_off(path, due, minutes=14)  # no plan is due twice at one moment
     ticked = processes({OURS: Command(peers.salescli(path, "tick"))}, 1, warm=False)[OURS]
     yield Figure("tick", "peak memory, many due", orders, ticked.peak_mib, unit="MiB")

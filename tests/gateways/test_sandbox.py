@@ -17,7 +17,7 @@ from salescli.gateways import answers, registry
 from salescli.gateways.answers import Answer
 from salescli.gateways.manual import Manual
 from salescli.gateways.protocol import Charge, Declined, Misconfigured, OutcomeUnknown, Result, Unavailable
-from salescli.gateways.sandbox import Sandbox
+from salescli.gateways.sandbox import Rehearsal, Sandbox
 from tests.conftest import NOW
 
 PAYMENT = Charge("test:uid1:1:1", 4900, "EUR", "tok_ok", "1", "Course", "merchant")
@@ -377,3 +377,14 @@ def test_an_unknown_gateway_is_refused() -> None:
     gone = registry.open_gateway("paypal", Path("sales.db"))
     assert isinstance(able := answers.able(gone), Answer)
     assert (able.became, "paypal" in (able.message or "")) == ("misconfigured", True)
+
+
+def test_a_rehearsal_tells_of_what_the_real_ledger_holds_and_not_of_its_own(sandbox: Sandbox, path: Path) -> None:
+    sandbox.charge(PAYMENT, 30.0)
+    with Rehearsal.opened(path) as book:
+        rehearsal = Rehearsal(book, set())
+        rehearsal.charge(replace(PAYMENT, reference="test:uid1:2:1"), 30.0)
+        assert look(rehearsal, replace(PAYMENT, reference="test:uid1:2:1")).status == "succeeded"
+        told = rehearsal.changes(datetime(2000, 1, 1, tzinfo=NOW.tzinfo), ())
+    assert [payment.reference for payment in told.payments] == [PAYMENT.reference]
+    assert list(told.payments) == list(sandbox.changes(datetime(2000, 1, 1, tzinfo=NOW.tzinfo), ()).payments)

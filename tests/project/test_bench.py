@@ -116,10 +116,11 @@ def test_an_export_that_differs_in_one_cell_is_noticed(tmp_path: Path) -> None:
 
 
 def test_what_a_tick_reads_writes_and_commits_is_counted(kept: Path) -> None:
-    figures = {figure.metric: figure for figure in ticking.small_steps(kept, 2000)}
+    figures = {figure.metric: figure for figure in (*ticking.small_steps(kept, 2000), *ticking.growth(20, 3))}
     assert {metric for name, metric in GOALS if name == "tick" and "gateway" not in metric} <= figures.keys()
     assert figures["statements a payment"].ours > 1
     assert figures["bytes of a payment"].ours > 100
+    assert figures["bytes of a payment"].agree
 
 
 def test_instructions_are_counted_where_something_can() -> None:

@@ -45,9 +45,10 @@ def numbers(where: Where) -> dict[str, int]:
     """Return the last number of each table that has given one; the moves themselves left lines of history."""
     with closing(database.connect(where)) as connection:
         moves = connection.execute("SELECT count(*) FROM history WHERE what = 'moved'").fetchone()[0]
-        held = {row["name"]: row["seq"] for row in connection.execute("SELECT name, seq FROM sqlite_sequence")}
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_sequence") if not name.startswith("_")]
+        held = {name: database.last_number(connection, name) for name in names}
     held["history"] -= moves
-    return {name: seq for name, seq in held.items() if seq and not name.startswith("_")}
+    return {name: last for name, last in held.items() if last}
 
 
 def charges(where: Where) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from salescli.errors import WrongStatus
 from salescli.rules import closing, permissions, text, time
-from salescli.storage import database, engine, history
+from salescli.storage import database, engine, history, many
 from salescli.storage.work import Work
 
 _GUARD = "a closed month does not change"  # of the triggers
@@ -37,7 +37,7 @@ def close(work: Work, given: str) -> str:
     with database.transaction(work.connection):
         month = closable(work, given)
         row = {"month": month, "closed_at": time.utc_text(work.now), "user_id": work.actor.user_id}
-        database.insert(work.connection, "closed_months", row)
+        many.insert(work.connection, "closed_months", [row])
         history.record(work, "file", None, f"closed {month}")
     return month
 

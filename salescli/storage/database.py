@@ -244,8 +244,13 @@ def _with_key(table: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def free_ids(connection: sqlite3.Connection, table: str) -> Iterator[int]:
     """Yield the ids of the next rows of a table, for a bulk insert; the caller holds the write lock."""
-    last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
-    return count(last["seq"] + 1 if last else 1)
+    return count(last_number(connection, table) + 1)
+
+
+def last_number(connection: sqlite3.Connection, table: str) -> int:
+    """Return the last number that a table has given, also to a row that is deleted since; 0 if it gave none."""
+    given = f"SELECT seq FROM sqlite_sequence WHERE name = ? UNION ALL SELECT max(id) FROM {table}"
+    return int(connection.execute(f"SELECT coalesce(max(seq), 0) FROM ({given})", (table,)).fetchone()[0])
 
 
 def ids_between(connection: sqlite3.Connection, table: str, after: int, last: int) -> Iterator[int]:

@@ -138,7 +138,8 @@ def leave_gap(connection: sqlite3.Connection) -> None:
 
     Who is told what happens keeps the numbers (salescli/docs/notices.md): one given twice would be passed over.
     """
-    connection.execute("UPDATE sqlite_sequence SET seq = (seq / :gap + 2) * :gap WHERE name = 'history'", {"gap": _GAP})
+    left_out = (database.last_number(connection, "history") // _GAP + 2) * _GAP
+    connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'history'", (left_out,))
 
 
 def erase_reasons(connection: sqlite3.Connection, subject: str, ids: str, values: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from salescli.errors import DatabaseUnusable
-from salescli.storage import engine, migrate
+from salescli.storage import database, engine, migrate
 
 Advance = Callable[[int], None]
 _AT_ONCE = 1_000  # rows
@@ -105,9 +105,7 @@ def _store(connection: engine.Connection, table: _Table, rows: Iterable[tuple[An
 
 def _numbers(connection: engine.Connection) -> dict[str, int]:
     """Return the last number of each table that has given one."""
-    counted = {table.name: 0 for table in _tables() if table.counted}
-    held = {row["name"]: row["seq"] for row in connection.execute("SELECT name, seq FROM sqlite_sequence")}
-    return {name: held.get(name, 0) for name in counted}
+    return {table.name: database.last_number(connection, table.name) for table in _tables() if table.counted}
 
 
 @cache

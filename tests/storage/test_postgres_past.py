@@ -175,7 +175,7 @@ ATTACKS = (
     ),
     Attack(
         "lower the counter of lines",
-        ("UPDATE sqlite_sequence SET seq = 0 WHERE name = 'history'",),
+        tuple(f"UPDATE sqlite_sequence SET seq = {last} WHERE name = 'history'" for last in (9_000, 0)),
         ("DROP TRIGGER sqlite_sequence_by ON sqlite_sequence",),
     ),
     Attack(

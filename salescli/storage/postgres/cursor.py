@@ -115,11 +115,10 @@ class Cursor:
 
     @property
     def lastrowid(self) -> int | None:
-        """The id that the table of an INSERT gave last, 0 if it gives none; the writer's lock is held."""
+        """The number that the table of an INSERT gave last; the writer's lock is held."""
         if not self._table:
             return None
-        numbered = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?), 0)"
-        return int(self._connection.execute(numbered, (self._table,)).one())
+        return int(self._connection.execute(f"SELECT max(id) FROM {self._table}").one())
 
     def one(self) -> Any:
         """Return the only value of the only row."""

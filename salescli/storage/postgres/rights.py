@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from salescli.errors import DatabaseUnusable, NotPermitted
 from salescli.rules import permissions
-from salescli.storage.postgres import guards, sums
+from salescli.storage.postgres import guards, numbers, schema, sums
 from salescli.storage.postgres.connection import Connection
 from salescli.storage.postgres.cursor import SHOP
 
@@ -134,7 +134,8 @@ def _grants(names: dict[str, str]) -> Iterator[str]:
     yield f"GRANT {operator} TO {owner}"
     yield f"GRANT USAGE ON SCHEMA {SHOP} TO {reader}"
     yield f"GRANT SELECT ON ALL TABLES IN SCHEMA {SHOP} TO {reader}"
-    yield f"GRANT EXECUTE ON FUNCTION next_number(text), count_again() TO {operator}"
+    functions = ", ".join(("count_again()", *map(numbers.function, schema.numbered())))
+    yield f"GRANT EXECUTE ON FUNCTION {functions} TO {operator}"
     yield f"GRANT EXECUTE ON FUNCTION give_rights(text[]) TO {owner}"  # those that users say, and no others
     for to, rights in ((operator, _OPERATOR), (owner, _OWNER)):
         for table, what in rights.items():

@@ -55,16 +55,15 @@ def tables() -> Iterator[str]:
     yield from numbers.statements()
     for name, sql in _wanted().tables.items():
         yield with_words(_matching(sql), _TYPES)
-        if "AUTOINCREMENT" in sql:
+        if name in numbered():
             yield numbers.counting(name)
 
 
 def on_tables() -> Iterator[str]:
     """Yield the statements that make the rest: numbers, keys, which look at all rows at once, indexes and triggers."""
     wanted = _wanted()
-    for name, sql in wanted.tables.items():
-        if "AUTOINCREMENT" in sql:
-            yield from numbers.counted(name)
+    for name in numbered():
+        yield from numbers.counted(name)
     yield from wanted.keys
     for sql in wanted.searched.values():
         yield from words.search(sql)
@@ -78,6 +77,11 @@ def names() -> frozenset[str]:
     """Return the names of the tables, indexes, views and triggers of a shop."""
     wanted = _wanted()
     return frozenset(name for held in (wanted.tables, *wanted.others.values()) for name in held) | sums.names()
+
+
+def numbered() -> tuple[str, ...]:
+    """Return the tables whose rows have numbers of which none is given twice."""
+    return tuple(name for name, sql in _wanted().tables.items() if "AUTOINCREMENT" in sql)
 
 
 @cache

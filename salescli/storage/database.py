@@ -232,7 +232,8 @@ def _with_key(table: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def free_ids(connection: sqlite3.Connection, table: str) -> Iterator[int]:
     """Yield the ids of the next rows of a table, for a bulk insert; the caller holds the write lock."""
-    return count(last_number(connection, table) + 1)
+    there = engine.server(connection)
+    return count(there.next_number(table) if there else last_number(connection, table) + 1)
 
 
 def last_number(connection: sqlite3.Connection, table: str) -> int:

@@ -54,6 +54,9 @@ class Server(Protocol):
     def load(self, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Bring rows into a table in one statement; few of them are in memory at a time."""
 
+    def next_number(self, table: str) -> int:
+        """Return the number of the next row of a table; the transaction writes."""
+
     def home(self) -> str:
         """Return where the shop is: the server's identity, its time line, the database, and the schema's number."""
 

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, cast
 
 from salescli.errors import BadData, BadUsage, DatabaseUnusable
-from salescli.storage.postgres import guards, schema
+from salescli.storage.postgres import guards, numbers, schema
 from salescli.storage.postgres.cursor import IN_SHOP, ROWS_AT_ONCE, SHOP, TYPES, Cursor, errors_by_our_names
 from salescli.storage.postgres.driver import extensions, psycopg2
 from salescli.storage.schema import VERSION
@@ -147,6 +147,10 @@ class Connection:
         """Bring rows into a table in one statement; few of them are in memory at a time."""
         with errors_by_our_names(self):
             self._held.cursor().copy_expert(f"COPY {table} ({columns}) FROM STDIN", _Lines(rows))
+
+    def next_number(self, table: str) -> int:
+        """Return the number of the next row of a table; the transaction writes."""
+        return int(self.execute(f"SELECT {numbers.function(table)}").one())
 
     def version(self) -> int:
         """Return the version of the shop's tables; 0 where there is none that this person may see."""

@@ -127,7 +127,7 @@ class Connection:
             cursor.execute(
                 f"BEGIN ISOLATION LEVEL READ COMMITTED; {IN_SHOP} SET LOCAL lock_timeout = %s;{_NOTICE_DEATH}"
                 f" SELECT pg_advisory_xact_lock(hashtext('salescli'), hashtext(current_schema())){first}",
-                (f"{self.wait_seconds}s",),
+                (max(1, self.wait_seconds * 1000),),  # milliseconds; 0 would be for ever
             )
         except psycopg2.Error:
             if self.in_transaction and not self._held.closed:

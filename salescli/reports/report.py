@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
-from salescli.reports import by_facts, by_rows, by_totals, comparison, earned, gathered, periods
+from salescli.reports import by_rows, by_totals, comparison, earned, gathered, periods
 from salescli.reports.comparison import Compared
 from salescli.reports.dimensions import CONFIRMED, DIMENSIONS, MANAGER, SALE, SALES, SHARE, Counts, Dimension
 from salescli.reports.periods import By
@@ -114,15 +114,14 @@ def _split(report: Breakdown) -> tuple[Dimension, ...]:
     return (*report.dimensions, SHARE) if report.share == "own" else report.dimensions
 
 
-def _bridge(connection: engine.Connection, filters: Filters, *, zone: ZoneInfo) -> Rows:
+def _bridge(connection: engine.Connection, filters: Filters, query: Query, *, zone: ZoneInfo) -> Rows:
     """Return per currency how payments and completed orders of the period lead to one another (R76a).
 
     payments = completed + open + declined + shifted_out − shifted_in, all gross, in minor units of ``currency``:
     shifted_out was paid in the period on orders completed outside it, shifted_in the other way round. Beside it,
     above and below: what payments brought more and less than they paid for, as credit and written off.
     """
-    sql, values = by_totals.bridge(connection, filters, zone) or by_facts.bridge(connection, filters, zone)
-    found = [dict(row) for row in connection.execute(sql, values)]
+    found = [dict(row) for row in connection.execute(*query)]
     sql, values = by_rows.unequal(connection, filters, zone)
     unequal = {row["currency"]: (row["above"], row["below"]) for row in connection.execute(sql, values)}
     for row in found:
@@ -172,8 +171,14 @@ def statement(  # noqa: PLR0913 - each is an option of the reports
         if any(report.share == "own" for report in reports):
             earned.prepare(connection)
         found = {report: by_totals.query(connection, question) for report, question in questions.items()}
-        others = gathered.gather(connection, [questions[report] for report in wanted if found[report] is None])
-        queries = {report: found[report] or others[questions[report]] for report in wanted}
+        of_payments = any(report.counts == "payments" for report in reports)
+        between = by_totals.bridge(connection, filters, zone) if of_payments else None
+        others = gathered.gather(
+            connection,
+            [questions[report] for report in wanted if found[report] is None],
+            bridged=of_payments and between is None,
+        )
+        queries = {report: found[report] or others.queries[questions[report]] for report in wanted}
         first = {
             report: _first(connection, report, queries[report], most) for report in reports if _is_cut(report, most)
         }
@@ -181,8 +186,8 @@ def statement(  # noqa: PLR0913 - each is an option of the reports
             report: first[report].rows if report in first else _answered(connection, report, queries[report])
             for report in wanted
         }
-        of_payments = any(report.counts == "payments" for report in reports)
-        leading = _bridge(connection, filters, zone=zone) if of_payments else []
+        between = between or gathered.bridge(connection, questions[_TOTAL], others.paid)
+        leading = _bridge(connection, filters, between, zone=zone) if of_payments else []
     left_out = {report: one.left_out for report, one in first.items()}
     result = Statement({report: rows[report] for report in reports}, rows[_TOTAL], rows[_BY_SELLER], leading, left_out)
     _check(result, {report: one.sums for report, one in first.items()}, basis, include_system)

@@ -64,7 +64,7 @@ def _number(run: Mapping[str, int], keys: Mapping[str, str]) -> str:
 
 def _numbers(column: str, run: Mapping[str, int]) -> dict[str, str]:
     below, shown = 1, {}
-    for name, size in reversed(run.items()):
+    for name, size in reversed(tuple(run.items())):
         shown[name] = f"(nullif({column} / {below} % {size}, 0) - 1)"
         below *= size
     return shown

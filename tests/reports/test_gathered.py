@@ -105,6 +105,20 @@ def test_the_first_rows_are_those_of_the_whole_report(shop: Shop, filters: Filte
     assert temporary(connection) == []
 
 
+@pytest.mark.parametrize("by", ["day", "month", "week"])
+def test_rows_that_are_read_one_by_one_are_those_of_the_whole_report(shop: Shop, by: By) -> None:
+    connection, zone = shop.house.connection, shop.house.zone
+    wanted = [report.split(by) for report in BREAKDOWNS]
+    whole = reports.statement(connection, wanted, FACTS, zone=zone)
+    with database.snapshot(connection):
+        stored = reports.statement(connection, wanted, FACTS, zone=zone, stored=True)
+        for report, rows in whole.rows.items():
+            found = stored.rows[report]
+            assert isinstance(found, reports.Stored) == (by != "week"), "weeks are added up from all days"
+            assert (list(found), list(found), len(found), found[:1]) == (rows, rows, len(rows), rows[:1])
+    assert temporary(connection) == []
+
+
 def test_reports_by_day_are_read_one_by_one(shop: Shop) -> None:
     with asked(shop.house.connection) as ran:
         reports.statement(

@@ -32,15 +32,17 @@ class Asked:
     include_system: bool
     compared: bool
 
-    def of(self, session: Session, filters: Filters, most: int | None = None) -> Statement:
+    def of(self, session: Session, filters: Filters, most: int | None = None, *, stored: bool = False) -> Statement:
         """Return the statement of the reports, of one shop or of several together, of each at most so many rows."""
-        statements = {
-            name: self._of_one(shop, filters, most, f"{name}: " if session.others else "")
-            for name, shop in session.shops.items()
-        }
-        return shops.together(statements) if session.others else statements.popitem()[1]
+        if not session.others:
+            return self._of_one(session, filters, most, "", stored=stored)
+        return shops.together(
+            {name: self._of_one(shop, filters, most, f"{name}: ") for name, shop in session.shops.items()}
+        )
 
-    def _of_one(self, shop: Session, filters: Filters, most: int | None, named: str) -> Statement:
+    def _of_one(
+        self, shop: Session, filters: Filters, most: int | None, named: str, *, stored: bool = False
+    ) -> Statement:
         """Return the statement of one shop. Raise NotFound with its name for a filter by what it has not."""
         try:
             return report.statement(
@@ -51,24 +53,43 @@ class Asked:
                 basis=self.basis,
                 include_system=self.include_system,
                 most=most,
+                stored=stored,
             )
         except NotFound as error:
             raise NotFound(f"{named}{error}") from None
 
 
-def found(session: Session, asked: Asked, output: Output) -> Found:
-    """Return the reports, sorted and cut, beside those of the period before if they are compared."""
+@contextmanager
+def found(session: Session, asked: Asked, output: Output) -> Iterator[Found]:
+    """Run a block with the reports, sorted and cut, beside those of the period before if they are compared.
+
+    Rows that the block reads one by one are all of one moment; nobody waits for it otherwise.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(snapshot(session))
+        result = _found(session, asked, output)
+        if not _is_read_once(asked, output):
+            stack.close()
+        yield result
+
+
+def _is_read_once(asked: Asked, output: Output) -> bool:
+    """Return whether the rows are written as they are read, so that they need not be in memory."""
+    return output.format in ("csv", "json", "ndjson") and not output.sort and not asked.compared
+
+
+def _found(session: Session, asked: Asked, output: Output) -> Found:
     limit = output.row_limit()
     filters, before, compared = asked.filters, None, None
     if asked.compared:
         today = session.now.astimezone(session.zone).date()
         compared = comparison.days_before(filters.first_day, filters.last_day, asked.reports[0].by, today)
-    with snapshot(session):
-        statement = asked.of(session, filters, None if compared else _most(output))
-        rows = statement.rows
-        if compared:
-            before = asked.of(session, filters._replace(first_day=compared.first, last_day=compared.last))
-            rows = report.beside(statement, before, compared)
+    stored = _is_read_once(asked, output)
+    statement = asked.of(session, filters, None if compared else _most(output), stored=stored)
+    rows = statement.rows
+    if compared:
+        before = asked.of(session, filters._replace(first_day=compared.first, last_day=compared.last))
+        rows = report.beside(statement, before, compared)
     listed = len(asked.reports) > 1
     shown = {report: _sorted(rows, report, output, listed=listed)[: limit or None] for report, rows in rows.items()}
     more = sum(map(len, rows.values())) - sum(map(len, shown.values())) + sum(statement.left_out.values())
@@ -121,4 +142,4 @@ def _sorted(rows: Rows, report: Breakdown, output: Output, *, listed: bool) -> R
     wanted = tuple(f"{sign}{keys[name]}" for sign, name in given if keys.get(name))
     if not any(name in keys for _, name in given):
         wanted = output.sort  # names none of its columns, so sorted_rows raises BadUsage
-    return sorted_rows(rows, wanted, report.columns)
+    return sorted_rows(list(rows), wanted, report.columns) if wanted else rows

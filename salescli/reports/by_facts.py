@@ -1,16 +1,19 @@
 """Reports by the facts that triggers keep: any filter and any period, from one narrow table.
 
 Question → the facts of its days: by their numbers, and by an index those that count on another day → one query
+questions of one statement → ``together``: one query of groups so fine that all answers, and the bridge, add them up
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from salescli.catalogue import payment_systems
 from salescli.lists.filters import Filters, clauses
+from salescli.reports import packing
 from salescli.reports.dimensions import ALL, SALE, SALES
 from salescli.reports.questions import Query, Question, view
 from salescli.storage import engine
@@ -45,6 +48,9 @@ _FILTERS: Mapping[str, str] = {
 _PAID_ON = "t.id >> 34"
 
 _IDS = {dimension.name: dimension.facts for dimension in ALL}
+_PERIODS = ("period", "of_orders", "of_payments")
+_MOST = {dimension.name: dimension.most for dimension in ALL if dimension.most} | dict.fromkeys(_PERIODS, "99991231")
+_MOST |= {"marks": "15"}
 # Of a number of days what a period of so many characters keeps, and its name.
 _CUT = {10: "{day}", 7: "{day} / 100", 4: "{day} / 10000"}
 _NAME = {
@@ -63,32 +69,99 @@ def query(connection: engine.Connection, question: Question) -> Query:
     if question.counts == "orders":
         where.add("t.completed IS NOT NULL")
         day = f"t.{question.basis}"
-        counted = _orders(connection, question.filters, where)
+        counted = f"{_orders(connection, question.filters, where)}, 0 AS payments"
     else:
         where.add("t.id & 3 <> 2")
         day = _PAID_ON
-        counted = "0 AS orders, CASE WHEN t.id & 3 = 0 THEN 1 ELSE 0 END AS payments, 0 AS quantity"
-    period = _CUT[question.cut].format(day=f"({day})") if question.cut else "0"
-    keys = "".join(f", {_IDS[name]} AS {name}" for name in question.dimensions)
-    columns = (
-        f"SELECT {period} AS n{keys}, t.currency AS currency, {counted}, t.gross AS gross, t.fee AS fee,"
-        f" CASE WHEN t.fee IS NULL THEN 1 ELSE 0 END AS unknown, t.refunded AS refunded FROM {source} t"
+        counted = f"0 AS orders, {_IS_PAYMENT} AS payments, 0 AS quantity"
+    period = {"period": _CUT[question.cut].format(day=f"({day})")} if question.cut else {}
+    keys = {**period, **{name: _IDS[name] for name in question.dimensions}}
+    groups = _groups(connection, keys, question.cut)
+    columns = f"SELECT {groups.listed}t.currency AS currency, {counted}, {_MONEY} FROM {source} t"
+    found = " UNION ALL ".join(f"{columns} WHERE {where} AND {days}" for days in _days(question.filters, (day,)))
+    sums = ", ".join(_sum(name, (question.counts,)) for name in SUMS[1:])
+    shown = groups.shown if question.cut else f"'' AS period, {groups.shown}"
+    return f"SELECT {shown}currency, {sums} FROM ({found}) GROUP BY {groups.by}currency", where.values
+
+
+class _Groups(NamedTuple):
+    """The keys of groups beside the currency, each list with a comma behind it: of rows, to group by, and as shown."""
+
+    listed: str
+    by: str
+    shown: str
+
+
+def _groups(connection: engine.Connection, keys: Mapping[str, str], cut: int) -> _Groups:
+    packed = packing.packed(connection, keys, _MOST)
+    shown = {name: _NAME[cut].format(n=sql) if name in _PERIODS else sql for name, sql in packed.shown.items()}
+    return _Groups(
+        "".join(f"{sql} AS {name}, " for name, sql in packed.columns.items()),
+        "".join(f"{name}, " for name in packed.columns),
+        "".join(f"{sql} AS {name}, " for name, sql in shown.items()),
     )
-    found = " UNION ALL ".join(f"{columns} WHERE {where} AND {days}" for days in _days(question.filters, day))
-    by = ", ".join((*(["n"] if question.cut else []), *question.dimensions, "currency"))
-    sums = ", ".join(_sum(name, question.counts) for name in SUMS[1:])
-    named = _NAME[question.cut].format(n="n") if question.cut else "''"
-    return f"SELECT {named} AS period{_listed(question)}, currency, {sums} FROM ({found}) GROUP BY {by}", where.values
 
 
-def _listed(question: Question) -> str:
-    return "".join(f", {name}" for name in question.dimensions)
-
-
-def _sum(name: str, counts: str) -> str:
-    unused = {"orders": ("payments",), "payments": ("orders", "quantity")}[counts]  # a sum takes its time
+def _sum(name: str, counted: Sequence[str]) -> str:
+    counts = {"orders": "orders", "quantity": "orders", "payments": "payments"}.get(name)
     of_all = {"fee": "coalesce(sum(fee), 0)"}.get(name, f"sum({name})")
-    return f"{0 if name in unused else of_all} AS {name}"
+    return f"{0 if counts and counts not in counted else of_all} AS {name}"  # a sum takes its time
+
+
+# What a group of several questions counts as, added up: with its orders, as payments, and of orders that were never
+# completed one of the others.
+ORDERED, PAID, OPEN, DECLINED = 1, 2, 4, 8
+_OTHERS = f"CASE WHEN t.completed IS NOT NULL THEN 0 WHEN t.flags >> 4 = 0 THEN {OPEN} ELSE {DECLINED} END"
+_IS_PAYMENT = "CASE WHEN t.id & 3 = 0 THEN 1 ELSE 0 END"
+_MONEY = "t.gross AS gross, t.fee AS fee, CASE WHEN t.fee IS NULL THEN 1 ELSE 0 END AS unknown, t.refunded AS refunded"
+
+
+def together(connection: engine.Connection, questions: Sequence[Question], *, bridged: bool) -> Query:
+    """Return one query for questions that differ in what they count, in dimensions, periods and sales alone.
+
+    Its rows: ``marks``, the periods ``of_orders`` and ``of_payments`` as the finest question has them, all dimensions,
+    currency and sums. A sale is a manager and confirmed. ``bridged``: as the bridge between payments and orders needs.
+    """
+    one, where = questions[0], _where(connection, questions[0].filters, questions[0].zone)
+    source = _source(connection, one.filters, one.zone, where)
+    asked = {question.counts for question in questions} | ({"payments"} if bridged else set())
+    days = {counts: day for counts, day in (("orders", f"t.{one.basis}"), ("payments", _PAID_ON)) if counts in asked}
+    if len(days) == 1:
+        where.add(_COUNTS[next(iter(days))])
+    marks = [f"CASE WHEN {_counts(name, days, one.filters)} THEN {_MARKS[name]} ELSE 0 END" for name in days]
+    marks += [_OTHERS] if bridged else []
+    cut = max(question.cut for question in questions)
+    periods = {f"of_{counts}": _CUT[cut].format(day=f"({day})") for counts, day in days.items() if cut}
+    keys = {"marks": f"({' + '.join(marks)})", **periods, **{name: _IDS[name] for name in _dimensions(questions)}}
+    groups = _groups(connection, keys, cut)
+    of_orders = _orders(connection, one.filters, where) if "orders" in days else "0 AS orders, 0 AS quantity"
+    columns = (
+        f"SELECT {groups.listed}t.currency AS currency, {of_orders}, {_IS_PAYMENT} AS payments, {_MONEY}"
+        f" FROM {source} t WHERE {where}"
+    )
+    found = " UNION ALL ".join(f"{columns} AND {within}" for within in _days(one.filters, tuple(days.values())))
+    sums = ", ".join(_sum(name, tuple(days)) for name in SUMS[1:])
+    return f"SELECT {groups.shown}currency, {sums} FROM ({found}) GROUP BY {groups.by}currency", where.values
+
+
+_MARKS = {"orders": ORDERED, "payments": PAID}
+_COUNTS = {"orders": "t.completed IS NOT NULL", "payments": "t.id & 3 <> 2"}
+
+
+def _counts(name: str, days: Mapping[str, str], filters: Filters) -> str:
+    """Return SQL for whether a fact counts as ``name``, in the period."""
+    if filters.first_day is None and filters.last_day is None:
+        return _COUNTS[name]
+    first, last = _numbers(filters)
+    return f"{_COUNTS[name]} AND {days[name]} BETWEEN {first} AND {last}"
+
+
+def _dimensions(questions: Sequence[Question]) -> Sequence[str]:
+    """Return the dimensions of all questions, of a sale what it is made of."""
+    names = [name for question in questions for name in question.dimensions if name != "sale"]
+    if any("sale" in question.dimensions or question.sales != SALES for question in questions):
+        names += ["manager", "confirmed"]
+    return tuple(dict.fromkeys(names))
 
 
 def _orders(connection: engine.Connection, filters: Filters, where: Where) -> str:
@@ -97,7 +170,7 @@ def _orders(connection: engine.Connection, filters: Filters, where: Where) -> st
     So a report of one payment system counts every order that it received money for.
     """
     if not filters.payment_system:
-        return "t.flags & 1 AS orders, 0 AS payments, t.quantity AS quantity"
+        return "t.flags & 1 AS orders, t.quantity AS quantity"
     through = where.bind(*(payment_systems.find(connection, words).id for words in filters.payment_system))
     earlier = (
         "SELECT 1 FROM invoices i JOIN invoices q ON q.order_id = i.order_id AND q.ordinal < i.ordinal"
@@ -106,19 +179,21 @@ def _orders(connection: engine.Connection, filters: Filters, where: Where) -> st
     first = f"CASE WHEN t.flags & 1 = 1 THEN 1 WHEN t.id & 3 <> 0 OR EXISTS ({earlier}) THEN 0 ELSE 1 END"
     of_order = "(SELECT quantity FROM orders WHERE id = t.order_id)"
     quantity = f"CASE WHEN t.flags & 1 = 1 THEN t.quantity WHEN {first} = 1 THEN {of_order} ELSE 0 END"
-    return f"{first} AS orders, 0 AS payments, {quantity} AS quantity"
+    return f"{first} AS orders, {quantity} AS quantity"
 
 
-def _days(filters: Filters, day: str) -> tuple[str, ...]:
-    """Return the conditions that together leave the facts whose ``day`` is in the period, each of them once."""
+def _days(filters: Filters, days: Sequence[str]) -> tuple[str, ...]:
+    """Return the conditions that together leave the facts of which any of ``days`` is in the period, each once."""
     if filters.first_day is None and filters.last_day is None:
         return ("1",)
     first, last = _numbers(filters)
-    within, moved = f"t.id BETWEEN {first << 34} AND {(last + 1 << 34) - 1}", f"{day} BETWEEN {first} AND {last}"
-    if day == "t.created":  # of which there is no index
-        return (moved,)
-    if day == "t.completed":
-        return f"{within} AND {moved}", f"{moved} AND t.completed <> t.id >> 34 AND NOT {within}"
+    within = f"t.id BETWEEN {first << 34} AND {(last + 1 << 34) - 1}"
+    moved = f"{days[0]} BETWEEN {first} AND {last}"
+    if days[0] == "t.created":  # of which there is no index
+        return (moved if len(days) == 1 else f"({within} OR {moved})",)
+    if days[0] == "t.completed":
+        paid = within if len(days) > 1 else f"{within} AND {moved}"
+        return paid, f"{moved} AND t.completed <> t.id >> 34 AND NOT {within}"
     return (within,)
 
 
@@ -126,21 +201,30 @@ def bridge(connection: engine.Connection, filters: Filters, zone: ZoneInfo) -> Q
     """Return the query of a row per currency: payments, completed orders of the period, and the amounts between."""
     where = _where(connection, filters, zone)
     source = _source(connection, filters, zone, where)
-    [paid] = _days(filters, _PAID_ON)
+    [paid] = _days(filters, (_PAID_ON,))
     here = (
         "SELECT t.currency AS currency, sum(t.gross) AS payments, sum(iif(t.completed IS NULL, 0, t.gross)) AS begun,"
-        " sum(iif(t.flags >> 4 = 0, t.gross, 0)) AS open, sum(iif(t.flags >> 4 = 2, t.gross, 0)) AS declined,"
-        f" 0 AS shifted_out, 0 AS shifted_in FROM {source} t WHERE {where} AND {paid} GROUP BY t.currency"
+        " sum(iif(t.flags >> 4 = 0, t.gross, 0)) AS open, sum(iif(t.flags >> 4 = 2, t.gross, 0)) AS declined"
+        f" FROM {source} t WHERE {where} AND {paid} GROUP BY t.currency"
     )
+    return bridged(connection, filters, zone, (here, where.values))
+
+
+def bridged(connection: engine.Connection, filters: Filters, zone: ZoneInfo, paid: Query) -> Query:
+    """Return the query of the bridge by that of the payments of its period: of completed, open and declined orders."""
+    here, of_paid = paid
     elsewhere, values = shifts(connection, filters, zone)
-    found = f"{here} UNION ALL SELECT currency, 0, 0, 0, 0, shifted_out, shifted_in FROM ({elsewhere})"
+    found = (
+        f"SELECT currency, payments, begun, open, declined, 0 AS shifted_out, 0 AS shifted_in FROM ({here})"
+        f" UNION ALL SELECT currency, 0, 0, 0, 0, shifted_out, shifted_in FROM ({elsewhere})"
+    )
     columns = ("payments", "open", "declined", "shifted_out", "shifted_in")
     sums = ", ".join(f"sum({name}) AS {name}" for name in columns)
     sql = (
         f"SELECT currency, {sums}, sum(begun) - sum(shifted_out) + sum(shifted_in) AS completed FROM ({found})"
         " GROUP BY currency ORDER BY currency"
     )
-    return sql, {**where.values, **values}
+    return sql, {**of_paid, **values}
 
 
 def shifts(connection: engine.Connection, filters: Filters, zone: ZoneInfo) -> Query:

@@ -29,7 +29,8 @@ class Dimension:
 
     ``labels``: the columns that name a group, ``named``: the join that knows them, both over the ids `t` of the groups;
     ``rows``: its ids over orders `o` and invoices `i`; ``facts``: over facts `t`; ``totals``: over the totals `t` of
-    each dimension that carry it; ``counts``: of its own report.
+    each dimension that carry it; ``counts``: of its own report; ``most``: SQL for the largest of its ids, if they are
+    numbers.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Dimension:
     totals: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     named: str = ""
     counts: Counts = "orders"
+    most: str = ""
 
 
 PAYMENT_SYSTEM = Dimension(
@@ -49,6 +51,7 @@ PAYMENT_SYSTEM = Dimension(
     totals={"payment_system": "nullif(t.key, 0)"},
     named="LEFT JOIN payment_systems p ON p.id = t.payment_system",
     counts="payments",
+    most="(SELECT max(id) FROM payment_systems)",
 )
 OFFER = Dimension(
     "offer",
@@ -57,6 +60,7 @@ OFFER = Dimension(
     facts="t.offer_id",
     totals={"offer": "t.key"},
     named="LEFT JOIN offers f ON f.id = t.offer",
+    most="(SELECT max(id) FROM offers)",
 )
 CATEGORY = Dimension(
     "category",
@@ -65,6 +69,7 @@ CATEGORY = Dimension(
     facts="t.category_id",
     totals={"offer": "nullif(t.category_id, 0)"},
     named="LEFT JOIN categories g ON g.id = t.category",
+    most="(SELECT max(id) FROM categories)",
 )
 MANAGER = Dimension(
     "manager",
@@ -73,6 +78,7 @@ MANAGER = Dimension(
     facts="t.manager_id",
     totals={"manager": "nullif(t.key, 0)"},
     named="LEFT JOIN users m ON m.id = t.manager",
+    most="(SELECT max(id) FROM users)",
 )
 DIMENSIONS = (PAYMENT_SYSTEM, OFFER, CATEGORY, MANAGER)  # each with a report of its own, in this order
 
@@ -84,6 +90,7 @@ CONFIRMED = Dimension(
     rows="o.confirmed",
     facts=_CONFIRMED,
     totals=dict.fromkeys(("manager", "offer", "payment_system"), _CONFIRMED),
+    most="1",
 )
 SALE = Dimension(
     "sale",
@@ -107,6 +114,7 @@ SHARE = Dimension(  # what the manager earns of the sale, in parts per million: 
     labels=(),
     rows=_share("o.manager_id", "o.completed_on"),
     facts=_share("t.manager_id", "(SELECT o.completed_on FROM orders o WHERE o.id = t.order_id)"),  # of refunds, too
+    most="1000000",
 )
 ALL = (*DIMENSIONS, CONFIRMED, SALE, SHARE)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -13,7 +13,7 @@ from salescli.reports.dimensions import SALES, Counts
 from salescli.rules import lifecycle
 
 Basis = Literal["completed", "created"]
-Rows = list[dict[str, Any]]
+Rows = Sequence[dict[str, Any]]
 Query = tuple[str, dict[str, Any]]
 
 

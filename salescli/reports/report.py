@@ -6,14 +6,15 @@ report + filters → ``Question`` → the totals, where they carry it, else the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple
+from itertools import islice
+from typing import Any, Literal, NamedTuple, overload
 from zoneinfo import ZoneInfo
 
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
-from salescli.reports import by_facts, by_rows, by_totals, comparison, earned, gathered, periods
+from salescli.reports import by_rows, by_totals, comparison, earned, gathered, periods
 from salescli.reports.comparison import Compared
 from salescli.reports.dimensions import CONFIRMED, DIMENSIONS, MANAGER, SALE, SALES, SHARE, Counts, Dimension
 from salescli.reports.periods import By
@@ -98,15 +99,18 @@ def _question(report: Breakdown, filters: Filters, zone: ZoneInfo, basis: Basis,
 
 
 def _answered(connection: engine.Connection, report: Breakdown, query: Query) -> Rows:
-    sql, values = query
-    found = connection.execute(_named(sql, report), values)
-    names = [name for name, *_ in found.description]  # dict(row) would look each up in the row by its text
-    rows = [dict(zip(names, row, strict=True)) for row in found]
-    merged = periods.merged(rows, report.by, _COUNTED)
+    merged: Rows = periods.merged(list(_read(connection, report, query)), report.by, _COUNTED)
     if report.share == "own":
         merged = earned.of_own_shares(merged, f"key_{len(report.dimensions)}", _COUNTED)
     counted = [_with_amounts(row) for row in merged]
     return counted if report.share is None else [_with_earned(row, report.share) for row in counted]
+
+
+def _read(connection: engine.Connection, report: Breakdown, query: Query) -> Iterator[dict[str, Any]]:
+    sql, values = query
+    found = connection.execute(_named(sql, report), values)
+    names = [name for name, *_ in found.description]  # dict(row) would look each up in the row by its text
+    return (dict(zip(names, row, strict=True)) for row in found)
 
 
 def _split(report: Breakdown) -> tuple[Dimension, ...]:
@@ -114,15 +118,14 @@ def _split(report: Breakdown) -> tuple[Dimension, ...]:
     return (*report.dimensions, SHARE) if report.share == "own" else report.dimensions
 
 
-def _bridge(connection: engine.Connection, filters: Filters, *, zone: ZoneInfo) -> Rows:
+def _bridge(connection: engine.Connection, filters: Filters, query: Query, *, zone: ZoneInfo) -> Rows:
     """Return per currency how payments and completed orders of the period lead to one another (R76a).
 
     payments = completed + open + declined + shifted_out − shifted_in, all gross, in minor units of ``currency``:
     shifted_out was paid in the period on orders completed outside it, shifted_in the other way round. Beside it,
     above and below: what payments brought more and less than they paid for, as credit and written off.
     """
-    sql, values = by_totals.bridge(connection, filters, zone) or by_facts.bridge(connection, filters, zone)
-    found = [dict(row) for row in connection.execute(sql, values)]
+    found = [dict(row) for row in connection.execute(*query)]
     sql, values = by_rows.unequal(connection, filters, zone)
     unequal = {row["currency"]: (row["above"], row["below"]) for row in connection.execute(sql, values)}
     for row in found:
@@ -160,11 +163,13 @@ def statement(  # noqa: PLR0913 - each is an option of the reports
     basis: Basis = "completed",
     include_system: bool = False,
     most: int | None = None,
+    stored: bool = False,
 ) -> Statement:
     """Return reports with their total and tie-out, all of one moment; that they agree is asserted (B9).
 
     By manager only confirmed sales of managers count, with ``include_system`` the system's as well (R75). ``most``: of
-    each report return so many rows; those that are left out are counted and checked, and take no memory.
+    each report return so many rows; those that are left out are counted and checked, and take no memory. ``stored``:
+    return rows by period as ``Stored`` ones, which can be read until the end of the caller's transaction.
     """
     wanted = (*reports, _TOTAL, _BY_SELLER)
     questions = {report: _question(report, filters, zone, basis, include_system) for report in wanted}
@@ -173,20 +178,24 @@ def statement(  # noqa: PLR0913 - each is an option of the reports
         if any(report.share == "own" for report in reports):
             earned.prepare(connection)
         found = {report: by_totals.query(connection, question) for report, question in questions.items()}
-        left = [questions[report] for report in wanted if found[report] is None]
-        others = gathered.gather(connection, left, apart=apart)
-        queries = {report: found[report] or others[questions[report]] for report in wanted}
-        first = {
-            report: _first(connection, report, queries[report], most)
-            for report in reports
-            if _is_cut(report, most) and not apart
-        }
+        of_payments = any(report.counts == "payments" for report in reports)
+        between = by_totals.bridge(connection, filters, zone) if of_payments else None
+        others = gathered.gather(
+            connection,
+            [questions[report] for report in wanted if found[report] is None],
+            bridged=of_payments and between is None,
+            apart=apart,
+        )
+        queries = {report: found[report] or others.queries[questions[report]] for report in wanted}
+        shortened = [] if apart else [report for report in reports if most is not None or (stored and report.by)]
+        cut = [report for report in shortened if _is_cut(report)]
+        first = {report: _first(connection, report, queries[report], most) for report in cut}
         rows = {
             report: first[report].rows if report in first else _answered(connection, report, queries[report])
             for report in wanted
         }
-        of_payments = any(report.counts == "payments" for report in reports)
-        leading = _bridge(connection, filters, zone=zone) if of_payments else []
+        between = between or gathered.bridge(connection, questions[_TOTAL], others.paid)
+        leading = _bridge(connection, filters, between, zone=zone) if of_payments else []
     left_out = {report: one.left_out for report, one in first.items()}
     result = Statement({report: rows[report] for report in reports}, rows[_TOTAL], rows[_BY_SELLER], leading, left_out)
     _check(result, {report: one.sums for report, one in first.items()}, basis, include_system)
@@ -203,30 +212,61 @@ def beside(found: Statement, before: Statement, compared: Compared) -> dict[Brea
     return result
 
 
+class Stored(Rows):
+    """The rows of a report in a temporary table: read one by one, as often as they are asked for, and kept nowhere."""
+
+    def __init__(self, connection: engine.Connection, report: Breakdown, table: str, lines: int) -> None:
+        self._connection, self._report, self._table, self._lines = connection, report, table, lines
+
+    def __len__(self) -> int:
+        return self._lines
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        share = self._report.share
+        with database.sorting(self._connection):
+            rows = _read(self._connection, self._report, (f"SELECT * FROM {self._table}", {}))
+            for row in map(_with_amounts, rows):
+                yield row if share is None else _with_earned(row, share)
+
+    @overload
+    def __getitem__(self, place: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, place: slice) -> Rows: ...
+    def __getitem__(self, place: int | slice) -> dict[str, Any] | Rows:
+        """Return rows from the beginning, to which all before them are read."""
+        if isinstance(place, int):
+            return next(islice(self, place, None))
+        return self if place == slice(None) else list(islice(self, place.start, place.stop, place.step))
+
+
 class _First(NamedTuple):
-    """The first rows of a report, how many more there are, and the sums of all by currency."""
+    """The first rows of a report, or all, how many more there are, and the sums of all by currency."""
 
     rows: Rows
     left_out: int
     sums: Rows
 
 
-def _is_cut(report: Breakdown, most: int | None) -> bool:
+def _is_cut(report: Breakdown) -> bool:
     """Return whether SQL can leave out rows of a report; weeks, quarters and shares are added up from all of them."""
-    return most is not None and report.by not in ("week", "quarter") and report.share != "own"
+    return report.by not in ("week", "quarter") and report.share != "own"
 
 
 def _first(connection: engine.Connection, report: Breakdown, query: Query, most: int | None) -> _First:
-    """Return the first rows of a report, from a table that the end of the caller's transaction removes."""
+    """Return the first rows of a report, or all, from a table that the end of the caller's transaction removes."""
     sql, values = query
-    connection.execute("DROP TABLE IF EXISTS temp.grouped")
-    connection.execute(f"CREATE TEMP TABLE grouped AS {sql}", values)
+    table = "temp.grouped" if most is not None else f"temp.{report.name.replace('-', '_')}"
+    connection.execute(f"DROP TABLE IF EXISTS {table}")
+    connection.execute(f"CREATE TEMP TABLE {table.removeprefix('temp.')} AS {sql}", values)
     added = ", ".join(f"sum({name}) AS {name}" for name in _ORDERS)
-    sums = connection.execute(f"SELECT currency, count(*) AS lines, {added} FROM temp.grouped GROUP BY currency")
+    sums = connection.execute(f"SELECT currency, count(*) AS lines, {added} FROM {table} GROUP BY currency")
     by_currency = [dict(row) for row in sums]
-    first = f"SELECT * FROM temp.grouped t ORDER BY {_order(report)} LIMIT :most"
+    lines = sum(row["lines"] for row in by_currency)
+    if most is None:
+        return _First(Stored(connection, report, table, lines), 0, by_currency)
+    first = f"SELECT * FROM {table} t ORDER BY {_order(report)} LIMIT :most"
     rows = _answered(connection, report, (first, {"most": most}))
-    return _First(rows, sum(row["lines"] for row in by_currency) - len(rows), by_currency)
+    return _First(rows, lines - len(rows), by_currency)
 
 
 def _check(result: Statement, sums: Mapping[Breakdown, Rows], basis: Basis, include_system: bool) -> None:

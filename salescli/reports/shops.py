@@ -38,7 +38,7 @@ def together(statements: Mapping[str, Statement]) -> Statement:
     )
 
 
-def with_shop(rows: Mapping[str, Rows]) -> Rows:
+def with_shop(rows: Mapping[str, Rows]) -> list[dict[str, Any]]:
     """Return the rows of all shops, one shop after the other, each with its shop."""
     return [{SHOP.key: shop, **row} for shop, of_shop in rows.items() for row in of_shop]
 

@@ -58,7 +58,7 @@ def test_questions_that_are_read_together_are_answered_as_each_alone(
         for counts, names, sales in ASKED
     ]
     with database.snapshot(connection):
-        together = gathered.gather(connection, questions)
+        together = gathered.gather(connection, questions).queries
         told = {asked: _answer(connection, asked, together[asked]) for asked in questions}
         assert any(told.values())
         assert told == {asked: _answer(connection, asked, by_rows.query(connection, asked)) for asked in questions}
@@ -73,11 +73,8 @@ def test_reports_of_the_facts_read_them_once(shop: Shop) -> None:
     with asked(shop.house.connection) as ran:
         reports.statement(shop.house.connection, BREAKDOWNS, FACTS, zone=shop.house.zone)
     reading = [sql for sql in ran if "FROM facts t WHERE" in sql or "FROM invoices i" in sql]
-    assert [sql.split(" AS ")[0] for sql in reading[:2]] == [
-        "CREATE TEMP TABLE gathered_orders",
-        "CREATE TEMP TABLE gathered_payments",
-    ]
-    assert len(reading) == 4, "and the bridge, and what payments brought above and below the price, by its own index"
+    assert [sql.split(" AS ")[0] for sql in reading[:1]] == ["CREATE TEMP TABLE gathered_0"]
+    assert len(reading) == 2, "and what payments brought above and below the price, by its own index"
 
 
 def test_it_waits_for_nobody_who_writes_and_leaves_nothing(shop: Shop) -> None:
@@ -105,6 +102,20 @@ def test_the_first_rows_are_those_of_the_whole_report(shop: Shop, filters: Filte
         else:
             assert first.rows[report] == rows[:2]
             assert first.left_out[report] == len(rows[2:])
+    assert temporary(connection) == []
+
+
+@pytest.mark.parametrize("by", ["day", "month", "week"])
+def test_rows_that_are_read_one_by_one_are_those_of_the_whole_report(shop: Shop, by: By) -> None:
+    connection, zone = shop.house.connection, shop.house.zone
+    wanted = [report.split(by) for report in BREAKDOWNS]
+    whole = reports.statement(connection, wanted, FACTS, zone=zone)
+    with database.snapshot(connection):
+        stored = reports.statement(connection, wanted, FACTS, zone=zone, stored=True)
+        for report, rows in whole.rows.items():
+            found = stored.rows[report]
+            assert isinstance(found, reports.Stored) == (by != "week"), "weeks are added up from all days"
+            assert (list(found), list(found), len(found), found[:1]) == (rows, rows, len(rows), rows[:1])
     assert temporary(connection) == []
 
 

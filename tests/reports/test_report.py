@@ -294,7 +294,7 @@ def _ties_out(desk: Story, filters: Filters) -> None:
         assert row["payments"] == parts == money_in[row["currency"]]
 
 
-def _added(found: list[dict[str, Any]], name: str) -> Counter[str]:
+def _added(found: questions.Rows, name: str) -> Counter[str]:
     added: Counter[str] = Counter()
     for row in found:
         added[row["currency"]] += row[name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from itertools import islice
 from typing import Any
 
 import click
@@ -135,20 +136,24 @@ def details(  # noqa: PLR0913 - one parameter per option
     session.actor.require(permissions.VIEW)
     wanted = [report.split(by) for report in BREAKDOWNS]
     asked = Asked(wanted, filters, basis, include_system, compare)
-    found = report_request.found(session, asked, output)
-    if output.format == "table":
-        report_rows.write_tables(found, output, session.zone)
-    elif output.format == "xlsx":
-        _write_workbook(session, found, asked, output)
-    elif output.format == "html":
-        _write_page(session, found, asked, output, ahead=True)
-    else:
-        flat = [report_request.flat(report, row) for report, rows in found.rows.items() for row in rows][
-            : output.limit or None
-        ]
-        listed = tuple(comparison.columns(_DETAILS)) if compare else _DETAILS
-        columns = output.chosen(((_PERIOD,) if by else ()) + ((SHOP,) if session.others else ()) + listed)
-        report_rows.write(found, columns, flat, output, session.zone)
+    with report_request.found(session, asked, output) as found:
+        if output.format == "table":
+            report_rows.write_tables(found, output, session.zone)
+        elif output.format == "xlsx":
+            _write_workbook(session, found, asked, output)
+        elif output.format == "html":
+            _write_page(session, found, asked, output, ahead=True)
+        else:
+            _write_list(session, found, asked, output)
+
+
+def _write_list(session: Session, found: Found, asked: Asked, output: Output) -> None:
+    """Write all breakdowns as one list."""
+    flat = (report_request.flat(report, row) for report, rows in found.rows.items() for row in rows)
+    listed = tuple(comparison.columns(_DETAILS)) if asked.compared else _DETAILS
+    by = asked.reports[0].by
+    columns = output.chosen(((_PERIOD,) if by else ()) + ((SHOP,) if session.others else ()) + listed)
+    report_rows.write(found, columns, islice(flat, output.limit or None), output, session.zone)
 
 
 def _command(report: Breakdown) -> Callable[..., None]:
@@ -188,16 +193,16 @@ def _command(report: Breakdown) -> Callable[..., None]:
         if share is not None:
             wanted = replace(wanted, share=money.parse_percent(share) if share else "own")
         asked = Asked([wanted], filters, basis, include_system, compare)
-        found = report_request.found(session, asked, output)
         if wanted.share == "own" and not any(earned.has_shares(shop.connection) for shop in session.shops.values()):
             say(f"no user has a share yet: {session.program} users share LOGIN 10% --from 2026-01-01")
-        if output.format == "xlsx":
-            _write_workbook(session, found, asked, output)
-        elif output.format == "html":
-            _write_page(session, found, asked, output)
-        else:
-            [(shown, rows)] = found.rows.items()
-            report_rows.write(found, output.chosen(shown.columns), rows, output, session.zone)
+        with report_request.found(session, asked, output) as found:
+            if output.format == "xlsx":
+                _write_workbook(session, found, asked, output)
+            elif output.format == "html":
+                _write_page(session, found, asked, output)
+            else:
+                [(shown, rows)] = found.rows.items()
+                report_rows.write(found, output.chosen(shown.columns), rows, output, session.zone)
 
     return show
 
@@ -290,11 +295,11 @@ def recurring_report(
             rows = comparison.beside(rows, before, columns, (SHOP.key,) if session.others else (), compared)
             columns = tuple(comparison.columns(columns))
             say(compared.words)
-    rows = sorted_rows(rows, output.sort, columns)
+    rows = sorted_rows(list(rows), output.sort, columns)
     if output.format != "json":
         pages.show_rows(session, rows, columns, output)
         return
-    report_rows.write_json({"rows": rows[: output.limit or None]}, output.chosen(columns), output)
+    report_rows.write_json(rows[: output.limit or None], {}, output.chosen(columns), output)
 
 
 def _recurring(session: Session, first: date | None, last: date | None, by: By | None) -> Rows:

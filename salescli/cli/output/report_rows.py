@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO
 
 from salescli.cli.output import chart, footer, report_footer
-from salescli.cli.output.contract import Output
+from salescli.cli.output.contract import Output, Row
 from salescli.cli.output.destination import stream_of
 from salescli.cli.output.json import as_object
 from salescli.cli.output.render import render
@@ -46,10 +46,10 @@ class Found:
         return {**shown, "before": before}
 
 
-def write(found: Found, columns: Sequence[Column], rows: Rows, output: Output, zone: ZoneInfo) -> None:
+def write(found: Found, columns: Sequence[Column], rows: Iterable[Row], output: Output, zone: ZoneInfo) -> None:
     """Write the rows of one list in one format: JSON as one object with the totals, else the totals beside them."""
     if output.format == "json":
-        write_json({"rows": rows, **found.footer}, columns, output)
+        write_json(rows, found.footer, columns, output)
         return
 
     def under(stream: TextIO) -> None:
@@ -89,11 +89,16 @@ def _chart(report: Breakdown, rows: Rows, output: Output) -> Callable[[TextIO], 
     return partial(chart.draw_report, report, rows, output) if output.chart else None
 
 
-def write_json(found: Mapping[str, Any], columns: Sequence[Column], output: Output) -> None:
-    """Write an object as JSON; its ``rows`` have the columns, the rest is as it is."""
-    shown = {**found, "rows": [as_object(columns, row) for row in found["rows"]]}
+def write_json(rows: Iterable[Row], more: Mapping[str, Any], columns: Sequence[Column], output: Output) -> None:
+    """Write an object as JSON: its ``rows``, one by one, and what is more of it."""
     with stream_of(output) as stream:
-        stream.write(json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
+        number = 0
+        for number, row in enumerate(rows, 1):
+            text = json.dumps(as_object(columns, row), ensure_ascii=False, indent=2).replace("\n", "\n    ")
+            stream.write(f'{{\n  "rows": [\n    {text}' if number == 1 else f",\n    {text}")
+        stream.write("\n  ]" if number else '{\n  "rows": []')
+        rest = json.dumps(more, ensure_ascii=False, indent=2)
+        stream.write(f",{rest[1:]}\n" if more else "\n}\n")
 
 
 def say_totals(found: Found, output: Output, zone: ZoneInfo) -> None:

@@ -46,8 +46,21 @@ def without_references(connection: sqlite3.Connection) -> None:
     if engine.server(connection) is None:
         connection.execute("PRAGMA foreign_keys = OFF")
         return
-    found = "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE contype = 'f'"
-    for table, name in connection.execute(found).fetchall():
+    _drop_constraints(connection, "f")
+
+
+def without_checks(connection: sqlite3.Connection) -> None:
+    """Let rows hold what their tables refuse, from now on; a server's too, as a superuser could."""
+    without_references(connection)
+    if engine.server(connection) is None:
+        connection.execute("PRAGMA ignore_check_constraints = 1")
+    else:
+        _drop_constraints(connection, "c")
+
+
+def _drop_constraints(connection: sqlite3.Connection, kind: str) -> None:
+    found = "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE contype = ? AND conrelid <> 0"
+    for table, name in connection.execute(found, (kind,)).fetchall():
         connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
 
 

@@ -10,11 +10,14 @@ import time
 from collections import Counter
 from contextlib import closing
 
+import pytest
+
 from tests.story import Story
 
 DUE = 30
 
 
+@pytest.mark.of_files("on a server, as in test_hosts.py, a killed tick's payments wait for the end of its lease")
 def test_ticks_killed_at_any_moment_charge_each_payment_once_and_forget_none(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month", payments="12")
     for _ in range(DUE):

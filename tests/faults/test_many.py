@@ -10,6 +10,7 @@ import time
 from collections import Counter
 
 from salescli.charging.gateway_calls import Limits
+from tests import inside
 from tests.faults.test_kills import payments_in_the_ledger
 from tests.story import Story
 
@@ -112,7 +113,7 @@ def test_sixteen_ticks_at_once_charge_each_payment_once(story: Story) -> None:
         "-c",
         program,
         "--db",
-        str(story.house.path),
+        story.house.run.named,
         "tick",
         "--now",
         "2026-02-28 10:30",
@@ -139,7 +140,7 @@ def test_sigterm_ends_a_tick_after_what_is_in_flight(story: Story) -> None:
         "-m",
         "salescli",
         "--db",
-        str(story.house.path),
+        story.house.run.named,
         "tick",
         "--now",
         "2026-02-28 10:30",
@@ -161,13 +162,9 @@ def test_one_answer_that_cannot_be_recorded_holds_up_no_other(story: Story) -> N
     story.house.offer("49.00", number="7", every="1 month", payments="12")
     many_due(story, 5)
     # A broken row: its order was completed behind the program's back.
-    connection = story.house.connection
-    connection.execute(
-        "CREATE TRIGGER broken BEFORE UPDATE OF payments_made ON recurring WHEN new.id = 3"
-        " BEGIN SELECT RAISE(ABORT, 'broken on purpose'); END"
-    )
+    where = "new.id = 3 AND new.payments_made <> old.payments_made"
+    inside.refuse(story.house.connection, "UPDATE", "recurring", "broken on purpose", where)
     counts = story.at("2026-02-28 10:30").tick()
     assert (counts.charged, counts.broken) == (4, True)
     assert "could not be recorded: IntegrityError: broken on purpose" in counts.for_a_person[0]
-    connection.execute("DROP TRIGGER broken")
     assert story.house.count("attempts", "status = 'live'") == 1

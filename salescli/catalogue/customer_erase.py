@@ -102,8 +102,9 @@ def _erase(work: Work, words: str, why: str | None) -> Erased:
 def sweep(connection: engine.Connection, *erased: Erased) -> None:
     """Remove what else holds the erased: copies of killed imports, and traces in pages, which are rewritten for it.
 
-    ``secure_delete`` overwrites what is deleted, but not the copies that stay behind where SQLite divides a page: of
-    3,000 emails that were overwritten, each in the table and in its index, 5 were still in the file.
+    ``secure_delete`` overwrites what is deleted, but not the copies that stay in the unused middle of a page which
+    SQLite divided, most often of an index: of 3,000 emails that were overwritten, up to 5 were still in the file. Such
+    a page may be far from the entry by then, and in it may be a part of one, so that no search could tell it is gone.
     Raise SalesError if another process or a full disk prevents it; erasing again repeats it.
     """
     try:

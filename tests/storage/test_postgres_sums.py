@@ -150,7 +150,7 @@ def test_a_server_that_counted_wrongly_counts_again(server: Server) -> None:
         database="shop")  # fmt: skip
     assert differences(server)
     with transaction(server) as session:
-        session.cursor().execute(ACTS[3].replace("{n}", "1"))
+        session.cursor().execute(ACTS[3].replace("{n}", "0"))
         session.cursor().execute("SELECT count_again()")
         session.commit()
     assert differences(server) == []

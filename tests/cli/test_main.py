@@ -98,7 +98,7 @@ def test_init_never_overwrites_and_says_so(sales: Run) -> None:
     assert (done.code, says in done.err, sales.held() == before) == (7, True, True)
 
 
-@pytest.mark.of_files("it is one")
+@pytest.mark.of_files("a database that has a path")
 def test_without_a_file_nothing_is_made(run: Run, path: Path) -> None:
     for line in (["orders"], ["tick"], ["reports"], ["--help"], ["orders", "list", "--help"]):
         run(*line)
@@ -187,7 +187,7 @@ def test_an_output_file_is_private_whatever_the_umask(sales: Run, tmp_path: Path
 @pytest.mark.parametrize(
     "words", [("orders", "list", "--csv", "-o"), ("reports", "--xlsx"), ("orders", "show", "1", "--csv", "-o")]
 )
-@pytest.mark.of_files("it is one")
+@pytest.mark.of_files("a database that has a path")
 def test_an_output_file_never_replaces_a_database(sales: Run, path: Path, words: tuple[str, ...]) -> None:
     sales("orders", "new", "1", "7")
     before = path.read_bytes()
@@ -197,7 +197,7 @@ def test_an_output_file_never_replaces_a_database(sales: Run, path: Path, words:
 
 
 @pytest.mark.parametrize("line", [["orders", "list"], ["customers", "add", "Ivan"], ["orders", "show", "99"]])
-@pytest.mark.of_files("it is one")
+@pytest.mark.of_files("a database that has a path")
 def test_the_file_is_closed_when_a_command_ends_however_it_ends(sales: Run, path: Path, line: list[str]) -> None:
     gc.collect()
     gc.disable()  # as the program's own end, which collects nothing
@@ -521,7 +521,7 @@ def test_tick_says_what_it_would_do_and_does_nothing(sales: Run) -> None:
     assert sales.held() == before
 
 
-@pytest.mark.of_files("it is copied")
+@pytest.mark.of_files("a copy by cp")
 def test_a_copy_of_the_file_charges_nobody_until_it_is_adopted(sales: Run, path: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     copy.write_bytes(path.read_bytes())

@@ -386,7 +386,7 @@ def test_two_that_tell_at_the_same_time_exclude_each_other(story: Story, webhook
     assert story.house.run("notify").out == "h: 3 events told\n"
 
 
-@pytest.mark.of_files("it is copied")
+@pytest.mark.of_files("a copy by cp")
 def test_a_copy_of_the_database_tells_nobody(story: Story, webhook: Webhook, tmp_path: Path) -> None:
     hook(story, "webhook", webhook.url)
     happen(story)

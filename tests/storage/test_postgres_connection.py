@@ -6,14 +6,16 @@ import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from salescli.errors import BadUsage, DatabaseUnusable
-from salescli.storage import database
+from salescli.storage import database, new_file
 from salescli.storage.postgres import connection as postgres
-from tests import postgres_server
+from tests import moved, postgres_server
+from tests.postgres_server import Shops
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +28,14 @@ def url() -> Iterator[str]:
             postgres.make_schema(made)
         made.close()
         yield url
+
+
+def test_a_new_shop_begins_with_the_rows_of_a_new_file(url: str, tmp_path: Path) -> None:
+    databases = Shops(url.partition("host=")[2])
+    there, here = databases.url(databases.new()), tmp_path / "sales.db"
+    for place in (there, here):
+        new_file.create(place, {"time_zone": "Europe/Kyiv", "currency": "EUR"})
+    assert moved.contents(there) == moved.contents(here)
 
 
 @pytest.fixture

@@ -66,7 +66,10 @@ class Server:
 
     def start(self) -> None:
         """Start it; wait until it answers."""
-        usual = ("listen_addresses=", "fsync=off", "max_connections=60", "shared_buffers=32MB")
+        usual = (
+            "listen_addresses=", "fsync=off", "max_connections=60", "shared_buffers=32MB",
+            "dynamic_shared_memory_type=mmap",  # what a killed server leaves there goes with its folder
+        )  # fmt: skip
         settings = " ".join(f"-c {setting}" for setting in (*usual, *self.settings))
         words = ("-l", self.folder / "log", "-w", "-o", f"-k {self.folder} {settings}")
         self._run("pg_ctl", "-D", self._data, *words, "start")

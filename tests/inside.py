@@ -3,7 +3,8 @@
 ``tables(connection)`` -> their names | ``dump(connection)`` -> its content as lines
 ``asked(connection)`` -> the statements of a block
 ``refuse(connection, "UPDATE", "orders", "cut")``, from then on | ``check_search(connection, "customers")``
-``triggers(connection)`` -> their names | ``drop_trigger(connection, name)`` | ``without_references(connection)``
+``end(connection)`` of a transaction | ``triggers(connection)`` -> their names
+``drop_trigger(connection, name)`` | ``without_references(connection)``
 ``refused_by(connection, error)`` -> the columns of the constraint of a server that refused a row
 """
 
@@ -39,6 +40,12 @@ def drop_trigger(connection: sqlite3.Connection, name: str) -> None:
     """Remove a trigger, in the words of the engine."""
     of = "" if engine.server(connection) is None else f" ON {triggers(connection)[name]}"
     connection.execute(f"DROP TRIGGER {name}{of}")
+
+
+def end(connection: sqlite3.Connection) -> None:
+    """Let what a server does at the end of a transaction happen now, as if it ended here."""
+    if engine.server(connection) is not None:
+        connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 def without_references(connection: sqlite3.Connection) -> None:

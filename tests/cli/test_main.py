@@ -466,9 +466,9 @@ def test_findings_are_sorted_and_cut_as_a_list_is_and_all_are_counted(sales: Run
     with sales.opened() as connection:
         connection.execute("UPDATE totals SET gross = gross + 1 WHERE dimension <> 'manager'")
     found = [row["what"] for row in sales("doctor", "--csv").rows]
-    assert len(found) > 2
-    done = sales("doctor", "--csv", "--sort", "-what", "--limit", "2")
-    assert [row["what"] for row in done.rows] == sorted(found, reverse=True)[:2]
+    assert len(found) > 1
+    done = sales("doctor", "--csv", "--sort", "-what", "--limit", "1")
+    assert [row["what"] for row in done.rows] == sorted(found, reverse=True)[:1]
     assert (done.code, done.err.strip()) == (1, f"salescli: {len(found)} findings")
 
 

@@ -276,9 +276,9 @@ def test_a_crontab_has_only_what_the_login_may_run(server: Server, login: str) -
     ran = server.run(login, "cron")
     assert (" tick --quiet-if-busy" in ran.out, "details" in ran.out, "doctor" in ran.out) == (True, False, False)
     assert ran.err == (
-        "the report is left out: newcomer has not the permission view\n"
-        "doctor is left out: newcomer has not the permission view\n"
+        "the report is left out: newcomer lacks the permission view\n"
+        "doctor is left out: newcomer lacks the permission view\n"
     )
     ran = server.run("rita", "cron")
     assert (" tick --quiet-if-busy" in ran.out, "details" in ran.out, "doctor" in ran.out) == (False, True, True)
-    assert ran.err == "tick is left out: rita has not the permission run-tick\n"
+    assert ran.err == "tick is left out: rita lacks the permission run-tick\n"

@@ -166,12 +166,12 @@ def test_a_row_without_its_order_ends_tick_with_one_line(house: House) -> None:
 
 
 def test_a_changed_schema_is_named(house: House) -> None:
-    house.connection.execute("DROP VIEW counted")
+    house.connection.execute("DROP VIEW totalled_offer")
 
     ran = house.run("doctor")
 
     assert (ran.code, "Traceback" in ran.err) == (7, False)
-    assert "the database is damaged: counted is missing, or differs" in ran.err
+    assert "the database is damaged: totalled_offer is missing, or differs" in ran.err
 
 
 @pytest.mark.parametrize("bug", [KeyError("x"), TypeError("x"), sqlite3.IntegrityError("x"), ValueError("x")], ids=repr)

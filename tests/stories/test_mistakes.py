@@ -18,6 +18,7 @@ from salescli.sales import order_edit, orders, recurring_actions, recurring_edit
 from salescli.sales.order_edit import OrderEdit
 from salescli.sales.recurring_edit import RecurringEdit
 from salescli.storage import totals
+from tests import inside
 from tests.story import Story
 from tests.terminal import Ran
 
@@ -524,6 +525,7 @@ def test_whatever_is_taken_back_the_sums_are_those_of_the_rows(shop: Story, acts
         for act, which in acts:
             shop.now += timedelta(hours=29)
             _do(shop, act, which, made)
+        inside.end(shop.house.connection)
         sound(shop)
         for row in shop.house.connection.execute("SELECT id, status, paid_minor, price_minor FROM orders"):
             assert row["paid_minor"] <= row["price_minor"]

@@ -111,9 +111,11 @@ def _allowed(session: Session) -> frozenset[str] | None:
         actor = session.actor
     except DatabaseUnusable:
         return None
+    if not any(actor.may(permission) for _, permission, _ in _JOBS):
+        actor.require(permissions.RUN_TICK)
     for name, permission, _ in _JOBS:
         if not actor.may(permission) and (name != "backup" or not engine.is_url(session.path)):
-            say(f"{name} is left out: {actor.login} has not the permission {permission}")
+            say(f"{name} is left out: {actor.login} lacks the permission {permission}")
     return actor.permissions
 
 

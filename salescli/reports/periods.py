@@ -5,8 +5,9 @@ day, week, month, quarter, year â†’ how much of a day the rows are grouped by â†
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from itertools import groupby
 from typing import Any, Literal
 
 from salescli.storage.totals import ALL_TIME, DAY, MONTH
@@ -22,19 +23,28 @@ def period(day: str, by: By) -> str:
     return _MERGED[by](cut) if by in _MERGED else cut
 
 
-def merged(rows: list[dict[str, Any]], by: By | None, sums: Sequence[str]) -> list[dict[str, Any]]:
-    """Return rows of days or months as those of the weeks or quarters they belong to, their ``sums`` added up."""
+def merged(rows: Iterable[dict[str, Any]], by: By | None, sums: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield rows of days or months as those of the weeks or quarters they belong to, their ``sums`` added up.
+
+    Rows come by period, and those of one week or quarter are in memory at a time.
+    """
     if by not in _MERGED:
-        return rows
+        yield from rows
+        return
     named = _MERGED[by]
+    for period, run in groupby(rows, key=lambda row: named(row["period"])):
+        yield from _added_up(period, run, sums)
+
+
+def _added_up(period: str, rows: Iterable[dict[str, Any]], sums: Sequence[str]) -> list[dict[str, Any]]:
     merged: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
-        row["period"] = named(row["period"])
+        row["period"] = period
         keys = tuple((row[name] is not None, row[name]) for name in row if name.startswith("key_"))
-        kept = merged.setdefault((row["period"], row["currency"], *keys), row)
+        kept = merged.setdefault((row["currency"], *keys), row)
         if kept is not row:
             kept.update({name: kept[name] + row[name] for name in sums})
-    return [row for _, row in sorted(merged.items(), key=lambda item: (*item[0][:2], -item[1]["gross"], *item[0][2:]))]
+    return [row for _, row in sorted(merged.items(), key=lambda item: (item[0][0], -item[1]["gross"], *item[0][1:]))]
 
 
 def first_day(period: str, by: By) -> date:

@@ -99,7 +99,7 @@ def _question(report: Breakdown, filters: Filters, zone: ZoneInfo, basis: Basis,
 
 
 def _answered(connection: engine.Connection, report: Breakdown, query: Query) -> Rows:
-    merged: Rows = periods.merged(list(_read(connection, report, query)), report.by, _COUNTED)
+    merged: Rows = list(periods.merged(_read(connection, report, query), report.by, _COUNTED))
     if report.share == "own":
         merged = earned.of_own_shares(merged, f"key_{len(report.dimensions)}", _COUNTED)
     counted = [_with_amounts(row) for row in merged]
@@ -215,17 +215,17 @@ def beside(found: Statement, before: Statement, compared: Compared) -> dict[Brea
 class Stored(Rows):
     """The rows of a report in a temporary table: read one by one, as often as they are asked for, and kept nowhere."""
 
-    def __init__(self, connection: engine.Connection, report: Breakdown, table: str, lines: int) -> None:
-        self._connection, self._report, self._table, self._lines = connection, report, table, lines
+    def __init__(self, connection: engine.Connection, report: Breakdown, table: str) -> None:
+        self._connection, self._report, self._table = connection, report, table
 
     def __len__(self) -> int:
-        return self._lines
+        return sum(1 for _ in self)  # there are fewer than in the table, by week or quarter
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         share = self._report.share
         with database.sorting(self._connection):
             rows = _read(self._connection, self._report, (f"SELECT * FROM {self._table}", {}))
-            for row in map(_with_amounts, rows):
+            for row in map(_with_amounts, periods.merged(rows, self._report.by, _COUNTED)):
                 yield row if share is None else _with_earned(row, share)
 
     @overload
@@ -248,8 +248,8 @@ class _First(NamedTuple):
 
 
 def _is_cut(report: Breakdown) -> bool:
-    """Return whether SQL can leave out rows of a report; weeks, quarters and shares are added up from all of them."""
-    return report.by not in ("week", "quarter") and report.share != "own"
+    """Return whether rows of a report need not all be in memory; those by shares are added up from all of them."""
+    return report.share != "own"
 
 
 def _first(connection: engine.Connection, report: Breakdown, query: Query, most: int | None) -> _First:
@@ -261,12 +261,15 @@ def _first(connection: engine.Connection, report: Breakdown, query: Query, most:
     added = ", ".join(f"sum({name}) AS {name}" for name in _ORDERS)
     sums = connection.execute(f"SELECT currency, count(*) AS lines, {added} FROM {table} GROUP BY currency")
     by_currency = [dict(row) for row in sums]
-    lines = sum(row["lines"] for row in by_currency)
+    stored = Stored(connection, report, table)
     if most is None:
-        return _First(Stored(connection, report, table, lines), 0, by_currency)
+        return _First(stored, 0, by_currency)
+    if report.by in ("week", "quarter"):
+        rows = iter(stored)
+        return _First(list(islice(rows, most)), sum(1 for _ in rows), by_currency)
     first = f"SELECT * FROM {table} t ORDER BY {_order(report)} LIMIT :most"
-    rows = _answered(connection, report, (first, {"most": most}))
-    return _First(rows, lines - len(rows), by_currency)
+    shown = _answered(connection, report, (first, {"most": most}))
+    return _First(shown, sum(row["lines"] for row in by_currency) - len(shown), by_currency)
 
 
 def _check(result: Statement, sums: Mapping[Breakdown, Rows], basis: Basis, include_system: bool) -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 from salescli.catalogue import customers, records
+from salescli.cli.output.contract import sorted_rows
 from salescli.lists import history
 from salescli.lists.history import HistoryFilter
 from salescli.rules import time
@@ -132,6 +133,20 @@ def test_the_filters_narrow_one_another(sold: Story) -> None:
         history.Lines(sold.house.connection, "order", 1, HistoryFilter(since=later)).rows(sold.house.zone, None)
     )
     assert not list(history.Lines(sold.house.connection, "order", 1, HistoryFilter(by=2)).rows(sold.house.zone, None))
+
+
+@pytest.mark.parametrize("limit", [None, 4])
+@pytest.mark.parametrize("sort", ["line", "-line", "at", "-at", "about,-line", "-about", "number", "-number,at"])
+def test_sql_sorts_lines_as_they_are_sorted_in_memory(sold: Story, sort: str, limit: int | None) -> None:
+    sold.at("2026-03-01 12:00")
+    record(sold.work.at(sold.now - timedelta(days=9)), "file", None, "of another time")
+    sold.at("2026-02-01 12:00")
+    record(sold.work, "file", None, "before the others")
+    lines, words = history.Lines(sold.house.connection, None, None), sort.split(",")
+    order = history.order_of(words)
+    assert order is not None
+    found = list(lines.rows(sold.house.zone, limit, order=order))
+    assert found == sorted_rows(lines.rows(sold.house.zone, None), words, history.COLUMNS)[:limit]
 
 
 def test_the_newest_come_first_and_as_many_as_asked_for(sold: Story) -> None:

@@ -88,7 +88,7 @@ def test_it_waits_for_nobody_who_writes_and_leaves_nothing(shop: Shop) -> None:
     assert temporary(house.connection) == []
 
 
-@pytest.mark.parametrize("by", [None, "day", "month", "week"])
+@pytest.mark.parametrize("by", [None, "day", "month", "week", "quarter"])
 @pytest.mark.parametrize("filters", [Filters(), FACTS])
 def test_the_first_rows_are_those_of_the_whole_report(shop: Shop, filters: Filters, by: By | None) -> None:
     connection, zone = shop.house.connection, shop.house.zone
@@ -97,15 +97,12 @@ def test_the_first_rows_are_those_of_the_whole_report(shop: Shop, filters: Filte
     first = reports.statement(connection, wanted, filters, zone=zone, most=2)
     assert (first.total, first.sales, first.bridge) == (whole.total, whole.sales, whole.bridge)
     for report, rows in whole.rows.items():
-        if by == "week":  # is added up from all days
-            assert first.rows[report] == rows
-        else:
-            assert first.rows[report] == rows[:2]
-            assert first.left_out[report] == len(rows[2:])
+        assert first.rows[report] == rows[:2]
+        assert first.left_out[report] == len(rows[2:])
     assert temporary(connection) == []
 
 
-@pytest.mark.parametrize("by", ["day", "month", "week"])
+@pytest.mark.parametrize("by", ["day", "month", "week", "quarter"])
 def test_rows_that_are_read_one_by_one_are_those_of_the_whole_report(shop: Shop, by: By) -> None:
     connection, zone = shop.house.connection, shop.house.zone
     wanted = [report.split(by) for report in BREAKDOWNS]
@@ -114,7 +111,7 @@ def test_rows_that_are_read_one_by_one_are_those_of_the_whole_report(shop: Shop,
         stored = reports.statement(connection, wanted, FACTS, zone=zone, stored=True)
         for report, rows in whole.rows.items():
             found = stored.rows[report]
-            assert isinstance(found, reports.Stored) == (by != "week"), "weeks are added up from all days"
+            assert isinstance(found, reports.Stored)
             assert (list(found), list(found), len(found), found[:1]) == (rows, rows, len(rows), rows[:1])
     assert temporary(connection) == []
 

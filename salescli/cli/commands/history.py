@@ -87,15 +87,17 @@ def history_command(
     columns = output.chosen((*history.COLUMNS, history.FIELDS))
     if output.format in ("json", "ndjson") and not output.columns:
         columns.append(history.FIELDS)
-    which_first, fields = _AS_WRITTEN.get(output.sort, "first"), history.FIELDS in columns
-    rows: Iterable[dict[str, Any]] = pages.Again(
-        lambda: lines.rows(session.zone, limit, oldest_first=which_first == "oldest", fields=fields)
-    )
-    if output.sort not in _AS_WRITTEN:
-        rows = sorted_rows(lines.rows(session.zone, None, fields=fields), output.sort, history.COLUMNS, limit)
+    fields, order = history.FIELDS in columns, history.order_of(output.sort)
+    if order is None:
+        rows: Iterable[dict[str, Any]] = sorted_rows(
+            lines.rows(session.zone, None, fields=fields), output.sort, history.COLUMNS, limit
+        )
+    else:
+        rows = pages.Again(lambda: lines.rows(session.zone, limit, order=order, fields=fields))
     number = render(rows, columns, output, session.zone)
     if output.format == "table" and output.limit is None and number == limit:
-        say(f"the {which_first} {numbers.count(limit, 'line')}; --limit 0 shows all")
+        which = _AS_WRITTEN.get(output.sort, "first")
+        say(f"the {which} {numbers.count(limit, 'line')}; --limit 0 shows all")
 
 
 def _subject(given: str) -> str:

@@ -98,7 +98,8 @@ def totals(work: Work, filters: Filters, *, overdue: bool = False) -> list[dict[
 
 
 def _view(work: Work, orders: str = _ALL, which: str = "1 = 1", *, overdue: bool = False) -> View:
-    which = "next_due < :today" if overdue else which
+    if overdue:
+        orders, which = _IN_PARTS, "next_due < :today"
     values = {"today": _today(work).isoformat()}
     return _VIEW._replace(source=f"(SELECT * FROM {orders} WHERE {which}) o", values=values)
 

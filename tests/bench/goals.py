@@ -79,6 +79,18 @@ _SUMS = (
     "The sums under `orders owing` read each of 55 k open orders, which lie all over the file: 94 ms. An index of their"
     " amounts, 1 MB, would give them in 7 ms; each order and payment would have to keep it."
 )
+_NEXT_MONTH = (
+    "`recurring upcoming` makes each of 5,100 payments of the next 30 days by the rule that tick goes by, 25 to 40 µs"
+    " each, since their sums stand below the first 50."
+)
+_WITHIN_A_YEAR = (
+    "`details` is five breakdowns, a total and a tie-out, each of the totals of twelve months. Of its 5.3 M steps 2.3"
+    " look, for the tie-out, at all payments that count on another day than that on which they were made."
+)
+_REBUILT = (
+    "Nothing is counted again unless it is wrong: facts are compared with payments, refunds and orders in 4 s, and the"
+    " months with the facts, which are sorted for it three times, in 6."
+)
 _SORTED = (
     "An order that no index has looks at all rows: numbers are sorted first, and rows looked up for the page alone. A"
     " customer's name or email is looked up for each."
@@ -123,21 +135,21 @@ GOALS: dict[tuple[str, str], Goal] = {
     ("start", "completion of a command"): Goal(1, LIST),
     ("start", "a deep page, by keyset"): Goal(1.5, "the first page"),
     ("sweep", "lists: the worst"): _FIRST_PAGE._replace(why=_TO_DO),
-    ("sweep", "lists, unfiltered: the worst"): _FIRST_PAGE._replace(why=_SUMS),
+    ("sweep", "lists, unfiltered: the worst"): _FIRST_PAGE._replace(why=f"{_NEXT_MONTH} {_SUMS}"),
     ("sweep", "lists, two filters: the worst"): _FIRST_PAGE,
     ("sweep", "lists, sorted: the worst"): _FIRST_PAGE._replace(why=_SORTED),
-    ("sweep", "lists, all columns: the worst"): _FIRST_PAGE._replace(why=_SUMS),
+    ("sweep", "lists, all columns: the worst"): _FIRST_PAGE._replace(why=f"{_NEXT_MONTH} {_SUMS}"),
     ("sweep", "record pages: the worst"): _FIRST_PAGE._replace(why=_ITS_ORDERS),
     ("sweep", "first pages, ten times the orders"): Goal(1.5, "a tenth of the orders", why=_SORTED),
     ("sweep", "todo: the worst"): _COUNT._replace(why=_TO_DO),
     ("sweep", "counts, unfiltered: the worst"): _COUNT._replace(why=_EVENTS),
     ("sweep", "reports, unfiltered: the worst"): Goal(most=0.050, why=_RECURRING),
-    ("sweep", "reports of a year: the worst"): Goal(most=0.050),
+    ("sweep", "reports of a year: the worst"): Goal(most=0.050, why=_WITHIN_A_YEAR),
     ("sweep", "reports by period: the worst"): Goal(most=2, why=_PERIODS),
     ("sweep", "any command: the most memory"): Goal(most=LEAST, why=_ALL_LINES),
     ("writes", "doctor"): Goal(most=1),
     ("writes", "doctor --deep"): Goal(1.5, "integrity_check", why=_DEEP),
-    ("writes", "rebuild-totals"): Goal(most=10),
+    ("writes", "rebuild-totals"): Goal(most=10, why=_REBUILT),
     ("writes", "customers erase"): Goal(most=0.2, why=_ERASE),
     ("writes", "recurring upcoming, a year"): Goal(most=0.5, why=_STEPS),
     ("writes", "simulate, 90 days"): Goal(most=4, why=_SIMULATE),

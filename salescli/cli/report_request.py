@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from salescli.cli.output.contract import Output, sorted_rows
@@ -68,7 +68,9 @@ def found(session: Session, asked: Asked, output: Output) -> Iterator[Found]:
     with ExitStack() as stack:
         stack.enter_context(snapshot(session))
         result = _found(session, asked, output)
-        if not _is_read_once(asked, output):
+        if _is_read_once(asked, output):
+            result = replace(result, let_go=stack.close)
+        else:
             stack.close()
         yield result
 

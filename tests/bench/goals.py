@@ -34,7 +34,7 @@ _ERASE = (
     " the customers of a command."
 )
 _SIMULATE = (
-    "It makes the payments themselves on a copy, some 8,000 of them at 1 M orders, at 3 to 4 ms each, as tick makes"
+    "It makes the payments themselves on a copy, some 15,000 of them at 1 M orders, at 3 to 4 ms each, as tick makes"
     " them; `recurring upcoming` tells what is expected without making it."
 )
 _SIMULATE_HOLDS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO
@@ -34,6 +34,7 @@ class Found:
     before: Statement | None = None
     compared: Compared | None = None
     more: int = 0  # than a table shows, unless a person set the limit
+    let_go: Callable[[], None] | None = None  # of the database, once rows that are read one by one have been read
 
     @property
     def footer(self) -> dict[str, Any]:
@@ -48,6 +49,8 @@ class Found:
 
 def write(found: Found, columns: Sequence[Column], rows: Iterable[Row], output: Output, zone: ZoneInfo) -> None:
     """Write the rows of one list in one format: JSON as one object with the totals, else the totals beside them."""
+    if found.let_go is not None:
+        rows = _followed_by(found.let_go, rows)
     if output.format == "json":
         write_json(rows, found.footer, columns, output)
         return
@@ -62,6 +65,12 @@ def write(found: Found, columns: Sequence[Column], rows: Iterable[Row], output: 
 
     render(rows, columns, output, zone, under)
     say_totals(found, output, zone)
+
+
+def _followed_by(let_go: Callable[[], None], rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield rows, and let the database go after the last: whoever reads the output may take their time."""
+    yield from rows
+    let_go()
 
 
 def write_tables(found: Found, output: Output, zone: ZoneInfo) -> None:

@@ -61,6 +61,11 @@ _ONE_CORE = (
     "The 128 answers of a round come back together. To record them and claim the next takes 1.2 ms a payment, 157 ms of"
     " one core for each 300, most of it while others wait; some 15 ms lie between two rounds."
 )
+_ONE_WRITER = (
+    "A payment takes 8 to 12 trips here, most of them under the writer's lock: 87 payments a second at 0.5 ms a trip,"
+    " 42 at 2 ms, however many hosts there are. Eight workers bring few answers at a time; what many bring together is"
+    " written in as many statements as one. All hosts and the server share two processors."
+)
 _WHOLE_FILE = (
     "Half of a row's time is Python: each value is checked, so that a bad one is named, the row's digest is made, and"
     " the records that it tells of are found; what rows repeat is read once. The other half is SQLite's: of 120 µs at"
@@ -177,8 +182,8 @@ GOALS: dict[tuple[str, str], Goal] = {
     ("tick", "one payment, 300 ms gateway, 128 workers"): Goal(1 / 0.95, AT_MOST, why=_ONE_CORE),
     ("tick", "one payment, 50 ms gateway, 32 workers"): Goal(1 / 0.9, AT_MOST),
     # A server
-    ("postgres", "one payment, 1 hosts, 200 ms gateway, 0.5 ms a trip"): Goal(1 / 0.9, AT_MOST),
-    ("postgres", "one payment, 4 hosts, 200 ms gateway, 0.5 ms a trip"): Goal(4 / 3.2, ONE_HOST),
+    ("postgres", "one payment, 1 hosts, 200 ms gateway, 0.5 ms a trip"): Goal(1 / 0.9, AT_MOST, why=_ONE_WRITER),
+    ("postgres", "one payment, 4 hosts, 200 ms gateway, 0.5 ms a trip"): Goal(4 / 3.2, ONE_HOST, why=_ONE_WRITER),
 }
 ON_SERVER = Goal(2, FILE)  # a list or report there
 REPORT = Goal(0.2, "duckdb")  # all time, or a month, from the totals

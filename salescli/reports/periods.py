@@ -20,7 +20,7 @@ CUTS: Mapping[By | None, int] = {None: 0, "day": 10, "week": 10, "month": 7, "qu
 def period(day: str, by: By) -> str:
     """Return the period that a day is in: 2026-03-01, 2026-W09, 2026-03, 2026-Q1, 2026."""
     cut = day[: CUTS[by]]
-    return _MERGED[by](cut) if by in _MERGED else cut
+    return MERGED[by](cut) if by in MERGED else cut
 
 
 def merged(rows: Iterable[dict[str, Any]], by: By | None, sums: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -28,10 +28,10 @@ def merged(rows: Iterable[dict[str, Any]], by: By | None, sums: Sequence[str]) -
 
     Rows come by period, and those of one week or quarter are in memory at a time.
     """
-    if by not in _MERGED:
+    if by not in MERGED:
         yield from rows
         return
-    named = _MERGED[by]
+    named = MERGED[by]
     for period, run in groupby(rows, key=lambda row: named(row["period"])):
         yield from _added_up(period, run, sums)
 
@@ -96,7 +96,7 @@ def _quarter(month: str) -> str:
     return f"{month[:4]}-Q{(int(month[5:]) + 2) // 3}"
 
 
-_MERGED: Mapping[By | None, Callable[[str], str]] = {"week": _week, "quarter": _quarter}
+MERGED: Mapping[By | None, Callable[[str], str]] = {"week": _week, "quarter": _quarter}
 
 
 # The totals that make up a period

@@ -264,7 +264,7 @@ def _first(connection: engine.Connection, report: Breakdown, query: Query, most:
     stored = Stored(connection, report, table)
     if most is None:
         return _First(stored, 0, by_currency)
-    if report.by in ("week", "quarter"):
+    if report.by in periods.MERGED:
         rows = iter(stored)
         return _First(list(islice(rows, most)), sum(1 for _ in rows), by_currency)
     first = f"SELECT * FROM {table} t ORDER BY {_order(report)} LIMIT :most"

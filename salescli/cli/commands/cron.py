@@ -105,6 +105,11 @@ def cron_command(session: Session, install: bool, remove: bool, ping: str | None
     say(f"the lines of {database} {would}{'added to' if install else 'removed from'} your crontab")
 
 
+def _jobs(database: str) -> list[tuple[str, str, str]]:
+    """Return the jobs of a database, each with its name and permission; a server makes its own backups."""
+    return [job for job in _JOBS if not (job[0] == "backup" and engine.is_url(database))]
+
+
 def _allowed(session: Session) -> frozenset[str] | None:
     """Return what the user who acts may do, and say which jobs that leaves out; None: there is no database yet."""
     try:
@@ -113,8 +118,8 @@ def _allowed(session: Session) -> frozenset[str] | None:
         return None
     if not any(actor.may(permission) for _, permission, _ in _JOBS):
         actor.require(permissions.RUN_TICK)
-    for name, permission, _ in _JOBS:
-        if not actor.may(permission) and (name != "backup" or not engine.is_url(session.path)):
+    for name, permission, _ in _jobs(session.path):
+        if not actor.may(permission):
             say(f"{name} is left out: {actor.login} lacks the permission {permission}")
     return actor.permissions
 
@@ -142,9 +147,7 @@ def lines(
         "call": call, "advice": "" if ping else _ADVICE, "ping": f" {_escaped(pinging)}" if ping else "",
     }  # fmt: skip
     jobs = "".join(
-        job.format_map(words_of_jobs)
-        for name, permission, job in _JOBS
-        if (may is None or permission in may) and not (name == "backup" and engine.is_url(database))
+        job.format_map(words_of_jobs) for _, permission, job in _jobs(database) if may is None or permission in may
     )
     text = _LINES.format(jobs=jobs, begin=begin, end=end)
     if max(len(line.encode()) for line in text.splitlines()) > _LONGEST:

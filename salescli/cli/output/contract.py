@@ -103,7 +103,7 @@ def sorted_rows(
     if most is not None:
         return nsmallest(most, rows, key=sorting.key(sort, columns))  # no more than these are held
     rows = list(rows)
-    for key in reversed(sort):
+    for key in reversed(sort):  # a pass for each column compares plain values, not whole rows
         column = named(columns, key.removeprefix("-"), "these rows")
         name, value = column.key, sorting.value_of(column)
         filled = [row for row in rows if row[name] is not None]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from salescli.errors import NotFound
+from salescli.errors import DamagedValue, NotFound
 from salescli.rules import money, schedule, time
 from salescli.rules.numbers import is_record_number
 from salescli.rules.schedule import Interval, Retries
@@ -65,7 +65,7 @@ class Recurring:
     @property
     def interval(self) -> Interval:
         """Its interval between planned dates."""
-        return Interval(self.every_count, self.every_unit)
+        return Interval.stored(self.every_count, self.every_unit)
 
     @property
     def retries(self) -> Retries:
@@ -89,7 +89,11 @@ class Recurring:
 
     def planned_after(self, moment: datetime, zone: ZoneInfo) -> datetime:
         """Return the first planned date later than ``moment`` (R58, R66a)."""
-        return schedule.next_planned(time.from_text(self.anchor_at), self.interval, moment, zone)
+        anchor = time.from_text(self.anchor_at)
+        try:
+            return schedule.next_planned(anchor, self.interval, moment, zone)
+        except OverflowError:  # beyond the year 9999, where nobody plans
+            raise DamagedValue(time.utc_text(max(anchor, moment)), "a planned date") from None
 
     def amount(self) -> str:
         """Return its price as text with its currency."""
@@ -151,6 +155,16 @@ def not_charged(recurring: Recurring) -> Recurring:
 
 def check_readable(recurring: Recurring, *, now: datetime, zone: ZoneInfo) -> None:
     """Raise DamagedValue if a value that settling its payment needs is damaged: before money moves, not after."""
+    made, total, wish = recurring.payments_made, recurring.payments_total, recurring.wish
+    for value, what, is_sound in (
+        (recurring.price_minor, "the price", 0 <= recurring.price_minor <= money.MINOR_MAX),
+        (recurring.quantity, "the quantity", recurring.quantity >= 1),
+        (made, "the number of payments made", made >= 0),
+        (total, "the number of payments", total is None or total > made),
+        (wish, "the pending status", wish in (None, "paused", "completed")),
+    ):
+        if not is_sound:
+            raise DamagedValue(value, f"{what} of recurring order {recurring.id}")
     recurring.amount()
     paid(recurring, now=now, zone=zone)
     declined(recurring, None, None, now=now)

@@ -172,8 +172,8 @@ def test_a_damaged_value_is_named(house: House, change: str, says: str) -> None:
 @pytest.mark.of_files("a server lets in no such row")
 def test_a_damaged_recurring_order_is_named_and_holds_up_no_other(house: House, change: str, says: str) -> None:
     _sell(house)
-    house.run(*"orders new 1 7 --payment-system Sandbox --token tok_ok --at 2026-03-01".split())
-    house.run(*"orders pay 2".split())
+    for line in ("orders new 1 7 --payment-system Sandbox --token tok_ok --at 2026-03-01", "orders pay 2"):
+        assert house.run(*line.split()).code == 0
     _damage(house, f"recurring SET {change} WHERE id = 1")
 
     ran = house.run(*TICK.split())

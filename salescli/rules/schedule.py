@@ -167,8 +167,15 @@ def _planned(anchor: datetime, wall: datetime, interval: Interval, n: int, zone:
 def day_later(day: date, interval: Interval, n: int) -> date:
     """Return the day n intervals after ``day``: 31 January, 28 February, 31 March."""
     if interval.unit == "month":
-        return day + _months(n * interval.count)
+        return _months_later(day, n * interval.count)
     return day + timedelta(days=n * interval.count * _SHORTEST_DAYS[interval.unit])
+
+
+def _months_later(day: date, number: int) -> date:
+    if day.day > _SHORTEST_DAYS["month"]:
+        return day + _months(number)
+    years, month = divmod(day.month - 1 + number, 12)  # every month has such a day; a tenth of the time
+    return day.replace(day.year + years, month + 1)
 
 
 @lru_cache(1000)  # as long to make as to add

@@ -92,7 +92,7 @@ class Recurring:
         anchor = time.from_text(self.anchor_at)
         try:
             return schedule.next_planned(anchor, self.interval, moment, zone)
-        except OverflowError:  # beyond the year 9999, where nobody plans
+        except (OverflowError, ValueError):  # beyond the year 9999, where nobody plans
             raise DamagedValue(time.utc_text(max(anchor, moment)), "a planned date") from None
 
     def amount(self) -> str:

@@ -187,4 +187,4 @@ def _health(system: PaymentSystem, *, failed: bool, now: datetime) -> tuple[int,
     if failures < FAILURES_UNTIL_PAUSE:
         return failures, None
     minutes = min(PAUSE_MAX_MINUTES, 2 ** min(failures - FAILURES_UNTIL_PAUSE + 1, 5))
-    return failures, time.utc_text(now + timedelta(minutes=minutes))
+    return failures, time.stored(now + timedelta(minutes=minutes))

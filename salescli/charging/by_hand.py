@@ -187,7 +187,7 @@ def _since_begun(work: Work, one: Recurring) -> Work:
         return work
     initial = orders.get(work.connection, one.initial_order_id) if one.initial_order_id else None
     first = (initial.completed_at or initial.created_at) if initial else one.anchor_at
-    began = time.from_text(min(first, one.anchor_at))
+    began = time.from_stored(min(first, one.anchor_at))
     return work.at(happened.since(work.now, began, work.zone, what=f"recurring order {one.id} began at"))
 
 
@@ -235,7 +235,7 @@ def _since_paid(work: Work, order: Order) -> Work:
     paid = [invoice.paid_at for invoice in invoices.of_order(work.connection, order.id) if invoice.paid_at]
     if not (work.dated and paid):
         return work
-    last = time.from_text(max(paid))
+    last = time.from_stored(max(paid))
     return work.at(happened.since(work.now, last, work.zone, what=f"order {order.id} was last paid at"))
 
 

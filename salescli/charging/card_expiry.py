@@ -34,14 +34,14 @@ def note_expiring(work: Work) -> int:
                 continue
             told.add(card["id"])
             database.update(work.connection, "cards", card["id"], {"told": card["expires"]})
-            changes = {"card_expires": (None, card["expires"]), "next_payment_at": (None, time.utc_text(payment))}
+            changes = {"card_expires": (None, card["expires"]), "next_payment_at": (None, time.stored(payment))}
             history.record(work.as_system(), "recurring", planned.id, "card expires", changes)
     return len(told)
 
 
 def _untold(connection: engine.Connection, now: datetime) -> list[engine.Row]:
     """Return the cards of which nothing was told, each with its recurring orders, the soonest payment first."""
-    soon = time.utc_text(now + NOTICE)
+    soon = time.stored(now + NOTICE)
     return connection.execute(
         "SELECT c.id, c.expires, r.id AS recurring_id FROM recurring r"
         " JOIN cards c ON c.payment_system_id = r.payment_system_id AND c.token = r.token"
@@ -55,7 +55,7 @@ def _first_after(planned: Recurring, expires: str, work: Work) -> datetime | Non
     """Return the first planned payment after a card's last month; None if all are made before."""
     year, month = map(int, expires.split("-"))
     ended = time.start_of(date(year + month // 12, month % 12 + 1, 1), work.zone)
-    payment = time.from_text(planned.next_payment_at or "")
+    payment = time.from_stored(planned.next_payment_at or "")
     left = planned.remaining
     while payment < ended:
         if left is not None:

@@ -60,7 +60,7 @@ def _wanted(order: Order, amount: str | None, held: int) -> int:
 def _move(work: Work, order_id: int, source_id: int, minor: int) -> Invoice:
     """Move credit from a payment to an order, as money back of the one and a payment of the other."""
     source = invoices.get(work.connection, source_id)
-    came = time.from_text(source.paid_at or source.attempted_at)
+    came = time.from_stored(source.paid_at or source.attempted_at)
     work = work.at(
         happened.since(work.now, came, work.zone, what=f"invoice {source.id}, whose credit it is, was paid at")
     )

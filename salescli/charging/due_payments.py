@@ -299,7 +299,7 @@ def charge_now(run: ChargingRun, id: int) -> None:
     run.held = elsewhere.held(run.work, run.gateways)
     with database.transaction(run.work.connection):
         due = recurring.get(run.work.connection, id)
-        if due.status != "active" or due.next_payment_at is None or due.next_payment_at > time.utc_text(run.work.now):
+        if due.status != "active" or due.next_payment_at is None or due.next_payment_at > time.stored(run.work.now):
             following = due.next_payment_at and time.local_text(due.next_payment_at, run.work.zone)
             raise WrongStatus(f"recurring order {id} has no payment due now; its next date: {following or 'none'}")
         if line := run.held.line_of(run.work.connection, due):

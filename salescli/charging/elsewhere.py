@@ -131,7 +131,7 @@ def _other_copy(
     attempt: Attempt, systems: Sequence[tuple[PaymentSystem, Gateway]], unsent: Sequence[int], resumed: Resumed
 ) -> OtherCopy:
     numbers = (*unsent, attempt.number, attempt.number + 1)
-    since = time.from_text(resumed.known_until or attempt.started_at)
+    since = time.from_stored(resumed.known_until or attempt.started_at)
     base = attempt.reference.rpartition(":")[0]
     own, refunded = (
         (attempt.payment_system_id, attempt.number),
@@ -150,7 +150,7 @@ def _begun_before(connection: engine.Connection, several: Sequence[Attempt], mom
 def may_be_done(connection: engine.Connection, since: str, now: datetime) -> bool:
     """Return whether a payment or refund of what exists ``since`` then may have been made without our knowing."""
     resumed = home.resumed(connection)
-    return abs(now - time.from_text(since)) > LATE or (resumed is not None and since <= resumed.at)
+    return abs(now - time.from_stored(since)) > LATE or (resumed is not None and since <= resumed.at)
 
 
 def payments_may_be_made(connection: engine.Connection, several: Sequence[Recurring], now: datetime) -> set[int]:
@@ -158,7 +158,7 @@ def payments_may_be_made(connection: engine.Connection, several: Sequence[Recurr
 
     Lateness counts from the planned date, not the retry's: a retry's attempt may have been made elsewhere too.
     """
-    late = {due.id for due in several if due.due_at and now - time.from_text(due.due_at) > LATE}
+    late = {due.id for due in several if due.due_at and now - time.from_stored(due.due_at) > LATE}
     resumed = home.resumed(connection)
     if resumed is None:
         return late
@@ -200,7 +200,7 @@ def confirm_checked(work: Work, words: str, reason: str) -> PaymentSystem:
     why = text.text(reason, "the reason")
     system = payment_systems.find(work.connection, words)
     with database.transaction(work.connection):
-        checked = time.utc_text(work.now)
+        checked = time.stored(work.now)
         database.update(work.connection, "payment_systems", system.id, {"checked_at": checked})
         changes = {"checked_at": (system.checked_at, checked)}
         history.record(work, "payment system", system.id, "checked for other copies", changes, reason=why)
@@ -221,7 +221,7 @@ def _tells(system: PaymentSystem, gateway: Gateway, resumed: Resumed, now: datet
         return "idempotent" in able
     if not resumed.known_until:
         return False
-    ago = now - time.from_text(resumed.known_until)  # behind its own record, the clock is wrong
+    ago = now - time.from_stored(resumed.known_until)  # behind its own record, the clock is wrong
     return timedelta(0) <= ago and answers.recognises(gateway, able, ago)
 
 

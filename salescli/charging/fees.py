@@ -71,5 +71,5 @@ def _record(run: ChargingRun, due: Invoice, answer: Answer) -> None:
 
 def _next_time(invoice: Invoice, now: datetime) -> datetime | None:
     """Return when a fee that is still unknown is looked up again; None: not any more."""
-    paid_at = time.from_text(invoice.paid_at or invoice.attempted_at)
+    paid_at = time.from_stored(invoice.paid_at or invoice.attempted_at)
     return next((paid_at + after for after in _AGAIN_AFTER if paid_at + after > now), None)

@@ -158,8 +158,8 @@ class Brakes:
         if (per, currency) not in self._counted:
             work = self._work
             midnight = time.start_of(work.now.astimezone(work.zone).date(), work.zone)
-            first = time.utc_text(midnight) if per == "day" else tick_log.began(work.connection, work.now)
-            made = _made_between(work.connection, currency, first, time.utc_text(midnight + timedelta(days=1)))
+            first = time.stored(midnight) if per == "day" else tick_log.began(work.connection, work.now)
+            made = _made_between(work.connection, currency, first, time.stored(midnight + timedelta(days=1)))
             self._counted[per, currency] = made
         return self._counted[per, currency]
 

@@ -68,7 +68,7 @@ def take_refund(work: Work, system: PaymentSystem, reported: Refunded, *, reason
             left = f"{money.text(invoice.refundable_minor, invoice.currency)} {invoice.currency}"
             return Taken("unfit", f"{line} ({reported.gateway_id}), but only {left} is left here; ask {system.name}")
         id = _own_attempt(work, system, invoice, own, reported)
-        at = time.from_text(reported.refunded_at)
+        at = time.from_stored(reported.refunded_at)
         back = MoneyBack(reported.amount_minor, at, reason, attempt_id=id, gateway_id=reported.gateway_id)
         settle.record_refund(work, invoice, back)
         line += closed_months.note(work.connection, _day(work, reported))
@@ -169,7 +169,7 @@ def _known_without_number(work: Work, invoice: Invoice, own: Attempt | None, rep
     known = [one for one in refunds.of_invoice(work.connection, invoice.id) if own and one.attempt_id == own.id]
     if not known and own is None:
         known = refunds.without_number(work.connection, invoice.id, "refund", reported.amount_minor)
-    at = time.from_text(reported.refunded_at)
+    at = time.from_stored(reported.refunded_at)
     nearest = min(known, key=lambda one: abs(one.at - at), default=None)
     if nearest is None:
         return False
@@ -235,7 +235,7 @@ def _dispute_fee(work: Work, known: Dispute, reported: Disputed) -> Taken:
 
 def _closed(work: Work, invoice: Invoice, dispute: Dispute, reported: Disputed, line: str) -> Taken:
     """Close a dispute; of a lost one the money went back, once, as much as was left here."""
-    settled_at = reported.settled_at or time.utc_text(work.now)
+    settled_at = reported.settled_at or time.stored(work.now)
     refund_id, lost = None, 0
     if reported.status == "lost":
         refund_id, lost = _lost(work, invoice, dispute, settled_at)
@@ -245,7 +245,7 @@ def _closed(work: Work, invoice: Invoice, dispute: Dispute, reported: Disputed, 
     disputes.change(work, dispute, changes)
     if reported.status == "lost" and (refund_id is None or (0 < lost < reported.amount_minor)):
         return Taken("unfit", f"{line} is lost, of which only {_left(dispute, lost)} was left here", lost)
-    day = time.local_day(time.from_text(settled_at), work.zone)
+    day = time.local_day(time.from_stored(settled_at), work.zone)
     counts = closed_months.note(work.connection, day) if lost else ""
     return Taken("recorded", f"{line} is {reported.status}{counts}", lost)
 
@@ -261,7 +261,7 @@ def _lost(work: Work, invoice: Invoice, dispute: Dispute, at: str) -> tuple[int 
     if amount == 0:
         return None, 0
     why = f"dispute {dispute.gateway_id} lost"
-    back = MoneyBack(amount, time.from_text(at), why, "dispute", gateway_id=dispute.gateway_id)
+    back = MoneyBack(amount, time.from_stored(at), why, "dispute", gateway_id=dispute.gateway_id)
     return settle.record_refund(work, invoice, back), amount
 
 
@@ -296,4 +296,4 @@ def _amount(reported: Refunded | Disputed) -> str:
 
 
 def _day(work: Work, reported: Refunded) -> str:
-    return time.local_day(time.from_text(reported.refunded_at), work.zone)
+    return time.local_day(time.from_stored(reported.refunded_at), work.zone)

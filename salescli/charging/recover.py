@@ -82,7 +82,7 @@ def report_unknown(run: ChargingRun) -> None:
         "SELECT a.invoice_id, a.customer_id, a.reference, a.started_at, a.code, a.message, p.name FROM attempts a"
         " JOIN payment_systems p ON p.id = a.payment_system_id"
         " WHERE a.status = 'live' AND p.gateway <> 'manual' AND (a.started_at < ? OR a.code = ?)",
-        (time.utc_text(run.work.now - UNKNOWN_MAX), elsewhere.MADE_OTHERWISE),
+        (time.stored(run.work.now - UNKNOWN_MAX), elsewhere.MADE_OTHERWISE),
     )
     for row in rows:
         who = customers.contact(run.work.connection, row["customer_id"])
@@ -158,6 +158,6 @@ def _at_the_gateways_time(run: ChargingRun, answer: Answer) -> ChargingRun | Non
     """Return the run as of the time at which the gateway made a payment; None if it did not, or does not say when."""
     made_at = answer.result.created_at if answer.became == "succeeded" and answer.result else None
     try:
-        return replace(run, work=run.work.at(time.from_text(made_at))) if made_at else None
+        return replace(run, work=run.work.at(time.from_stored(made_at))) if made_at else None
     except ValueError:
         return None

@@ -123,7 +123,7 @@ def record_refund(work: Work, invoice: Invoice, back: MoneyBack) -> int:
         "kind": back.kind,
         "amount_minor": back.amount_minor,
         "currency": invoice.currency,
-        "refunded_at": time.utc_text(back.at),
+        "refunded_at": time.stored(back.at),
         "refunded_on": closed_months.counted_on(work, "invoice", invoice.id, time.local_day(back.at, work.zone)),
         "reason": back.reason,
         "gateway_id": back.gateway_id,
@@ -166,7 +166,7 @@ def _charged(batch: Batch, attempt: Attempt, answer: Answer) -> None:
 
 def _moved_at(attempt: Attempt, answer: Answer, now: datetime) -> datetime:
     """Return when the money moved: an attempt that was resolved later succeeded when it was sent."""
-    return min(_continues_from(answer, now), time.from_text(attempt.started_at))
+    return min(_continues_from(answer, now), time.from_stored(attempt.started_at))
 
 
 def _continues_from(answer: Answer, now: datetime) -> datetime:
@@ -176,7 +176,7 @@ def _continues_from(answer: Answer, now: datetime) -> datetime:
     """
     made_at = answer.result.created_at if answer.looked_up and answer.result else None
     try:
-        return min(now, time.from_text(made_at)) if made_at else now
+        return min(now, time.from_stored(made_at)) if made_at else now
     except DamagedValue:  # not ours: a gateway's
         return now
 
@@ -224,7 +224,7 @@ def _refunded(work: Work, attempt: Attempt, answer: Answer) -> None:
     reported = answer.result.gateway_id if answer.result else None
     own = None if reported == attempt.gateway_id else reported  # some gateways answer with their number of the payment
     at = _moved_at(attempt, answer, work.now)
-    at = max(at, time.from_text(invoice.paid_at)) if invoice.paid_at else at
+    at = max(at, time.from_stored(invoice.paid_at)) if invoice.paid_at else at
     record_refund(work, invoice, MoneyBack(attempt.amount_minor, at, attempt.reason, "refund", attempt.id, own))
 
 

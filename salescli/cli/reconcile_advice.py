@@ -72,7 +72,7 @@ def _promised(finding: MatchFinding, invoice: int | None, session: Session, word
     if finding.finding == match.FEE_REPORTED:
         month = closed_months.fixed(session.connection, invoice)
     else:
-        day = time.local_day(time.from_text(finding.line.at), session.zone) if finding.line.at else ""
+        day = time.local_day(time.from_stored(finding.line.at), session.zone) if finding.line.at else ""
         month = day[:7] if day[:7] in closed_months.closed(session.connection) else None
     if month:
         words = f"not applied, since {month} is closed; it stays, or {session.program} reopen {month} --reason TEXT"
@@ -123,7 +123,7 @@ def _at(line: Line, zone: ZoneInfo) -> str:
     if line.at is None:
         return "TIME"
     local = time.local_text(line.at, zone)
-    if time.parse_time(local, zone) != time.from_text(line.at):  # of the hour that a change of clocks repeats
+    if time.parse_time(local, zone) != time.from_stored(line.at):  # of the hour that a change of clocks repeats
         return line.at
     return shlex.quote(local.removesuffix(" 00:00:00"))
 

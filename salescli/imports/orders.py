@@ -75,7 +75,7 @@ class _Orders:
         self._payments = parts.PaymentNumbers(run.work.connection)
         self._parts = parts.Payments(run.work.connection)
         self._additions = Additions(run.work.connection, self._stage, run.request.source)
-        self._learnt = Instant(time.utc_text(run.work.now), time.local_day(run.work.now, run.work.zone))
+        self._learnt = Instant(time.stored(run.work.now), time.local_day(run.work.now, run.work.zone))
         self._past = times.past(run.work.zone, run.work.written_at)
         self._closed = closed_months.closed(run.work.connection)
         self._first_new = next(database.free_ids(run.work.connection, "orders"))

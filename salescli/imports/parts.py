@@ -84,7 +84,7 @@ class Payments:
         found = self._connection.execute(_MISSING)
         for row in found.fetchmany(_NAMED_MAX):
             amount = f"{money.text(row['amount_minor'], row['currency'])} {row['currency']}"
-            day = time.local_day(time.from_text(row["attempted_at"]), zone)
+            day = time.local_day(time.from_stored(row["attempted_at"]), zone)
             yield (
                 f"order {row['order_id']} ({row['source_number']}): invoice {row['id']}, {amount} of {day}, is not in"
                 " the file; it stays"

@@ -62,8 +62,8 @@ class RecurringRow(NamedTuple):
     @property
     def canonical(self) -> tuple[Any, ...]:
         """The values of the row from which its digest is made."""
-        planned = self.next_payment_at and time.utc_text(self.next_payment_at)
-        dates = (time.utc_text(self.started_at), str(self.interval), planned, self.retries.minutes)
+        planned = self.next_payment_at and time.stored(self.next_payment_at)
+        dates = (time.stored(self.started_at), str(self.interval), planned, self.retries.minutes)
         return (*self[:7], *dates, self.payments, self.payments_made, self.status)
 
 
@@ -121,7 +121,7 @@ class _Subscribers:
     def _find(self, fields: Fields, row: RecurringRow) -> SubscriberParties:
         """Return the records that the row names. A payment without token is only for a person to confirm."""
         if self._run.own:
-            same = (time.utc_text(row.started_at), row.offer[1], row.price_minor)
+            same = (time.stored(row.started_at), row.offer[1], row.price_minor)
             own_lists.refuse_own(self._run, fields, "recurring", self._first_new, same)
         find = self._lookups.find
         system = find(fields, PAYMENT_SYSTEM, (row.payment_system,))
@@ -177,7 +177,7 @@ class _Subscribers:
 
     def _count_due(self, drafted: Mapping[str, Any]) -> None:
         """Count what the next tick takes (R66b)."""
-        if drafted["status"] == "active" and drafted["next_payment_at"] <= time.utc_text(self._run.work.now):
+        if drafted["status"] == "active" and drafted["next_payment_at"] <= time.stored(self._run.work.now):
             due, currency = self._run.due, drafted["currency"]
             payments, minor = due.get(currency, (0, 0))
             due[currency] = (payments + 1, minor + drafted["price_minor"])
@@ -277,7 +277,7 @@ def _draft(row: RecurringRow, parties: SubscriberParties, *, now: datetime, zone
         "payments_total": row.payments,
         "payments_imported": row.payments_made,
         "payments_made": row.payments_made,
-        "created_at": time.utc_text(row.started_at),
+        "created_at": time.stored(row.started_at),
         **_dates(row, now=now, zone=zone),
     }
 
@@ -293,8 +293,8 @@ def _dates(row: RecurringRow, *, now: datetime, zone: ZoneInfo) -> dict[str, str
     if planned is None:
         begins = row.started_at > now and row.payments_made == 0
         planned = anchor if begins else schedule.next_planned(anchor, row.interval, max(now, anchor), zone)
-    due = time.utc_text(planned) if row.status in _PLANNED else None
-    return {"anchor_at": time.utc_text(anchor), "due_at": due, "next_payment_at": due}
+    due = time.stored(planned) if row.status in _PLANNED else None
+    return {"anchor_at": time.stored(anchor), "due_at": due, "next_payment_at": due}
 
 
 # Comparing with what is stored

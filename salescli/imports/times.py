@@ -26,7 +26,7 @@ class Instant(NamedTuple):
 
 def past(zone: ZoneInfo, clock: datetime) -> Callable[[str], Instant]:
     """Return a parser of the times of what happened. It raises BadData for the future."""
-    read, latest = reader(zone), time.utc_text(clock + happened.CLOCKS_APART_MAX)
+    read, latest = reader(zone), time.stored(clock + happened.CLOCKS_APART_MAX)
     from_utc = lru_cache(_DAYS)(partial(time.hours, here=timezone.utc, there=zone))
 
     @lru_cache(_HOURS)
@@ -58,6 +58,6 @@ def reader(zone: ZoneInfo) -> Callable[[str], Instant]:
             if there is not None:
                 return Instant(f"{day}T{hour}{rest}Z", there[:10]) if zone_of_it else Instant(f"{there}{rest}Z", day)
         moment = time.parse_time(given, zone)
-        return Instant(time.utc_text(moment), time.local_day(moment, zone))
+        return Instant(time.stored(moment), time.local_day(moment, zone))
 
     return read

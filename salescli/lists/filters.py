@@ -163,7 +163,7 @@ def _last_day(connection: engine.Connection, view: View, value: date, zone: Zone
 
 
 def _bound(view: View, day: date, zone: ZoneInfo) -> str:
-    return day.isoformat() if view.by_local_day else time.utc_text(time.start_of(day, zone))
+    return day.isoformat() if view.by_local_day else time.stored(time.start_of(day, zone))
 
 
 def _customer(connection: engine.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:

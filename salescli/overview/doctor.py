@@ -303,7 +303,7 @@ def _overdue(connection: engine.Connection, now: datetime, zone: ZoneInfo, progr
     row = connection.execute(
         "SELECT count(*) AS number, min(next_payment_at) AS since FROM recurring"
         " WHERE status = 'active' AND next_payment_at <= ?",
-        (time.utc_text(now - tick_log.OVERDUE),),
+        (time.stored(now - tick_log.OVERDUE),),
     ).fetchone()
     if row["number"]:
         since = time.local_text(row["since"], zone)
@@ -334,7 +334,7 @@ def _unknown_outcomes(connection: engine.Connection, now: datetime, zone: ZoneIn
 
 def _paused_systems(connection: engine.Connection, now: datetime, zone: ZoneInfo) -> Iterator[Finding]:
     rows = connection.execute(
-        "SELECT name, failures, paused_until FROM payment_systems WHERE paused_until > ?", (time.utc_text(now),)
+        "SELECT name, failures, paused_until FROM payment_systems WHERE paused_until > ?", (time.stored(now),)
     )
     for row in rows:
         until = time.local_text(row["paused_until"], zone)

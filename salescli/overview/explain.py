@@ -130,7 +130,7 @@ def _next_payment(connection: engine.Connection, found: Recurring, now: datetime
     assert found.next_payment_at
     system = payment_systems.get(connection, found.payment_system_id)
     when = time.local_text(found.next_payment_at, zone)
-    due = time.from_text(found.next_payment_at) <= now
+    due = time.from_stored(found.next_payment_at) <= now
     at = "at the next tick" if due else f"on {when}"
     attempt = found.retries.attempt(found.declines, recurring.attempts_made(connection, found.id))
     if system.manual:
@@ -140,12 +140,12 @@ def _next_payment(connection: engine.Connection, found: Recurring, now: datetime
     if found.declines:
         last = f"{found.last_error} ({found.last_error_code})"
         yield f"The last attempt was declined: {last}; retries are after {found.retries}."
-    after = recurring.paid(found, now=max(now, time.from_text(found.next_payment_at)), zone=zone)
+    after = recurring.paid(found, now=max(now, time.from_stored(found.next_payment_at)), zone=zone)
     if after.next_payment_at:
         yield f"If it succeeds, the next one is on {time.local_text(after.next_payment_at, zone)}."
     else:
         yield "If it succeeds, the recurring order is Completed."
-    if system.paused_until and system.paused_until > time.utc_text(now):
+    if system.paused_until and system.paused_until > time.stored(now):
         yield f"{system.name} does not answer and is paused until {time.local_text(system.paused_until, zone)}."
     if due and (gap := tick_log.gap(connection, now)):
         yield f"But {tick_log.held(gap)}."

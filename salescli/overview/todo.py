@@ -146,7 +146,7 @@ _BEFORE = "CASE length(t.since) WHEN 10 THEN t.since < {day} ELSE t.since < {at}
 
 
 def _begins(day: date, zone: ZoneInfo) -> str:
-    return time.utc_text(time.start_of(day, zone))
+    return time.stored(time.start_of(day, zone))
 
 
 def waiting(
@@ -243,7 +243,7 @@ def _with_times(row: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     days = {key: row[key] for key in ("due", "since") if row[key] and len(row[key]) == len("2026-03-01")}
     return {
         **row,
-        **{key: time.utc_text(time.start_of(date.fromisoformat(day), zone)) for key, day in days.items()},
+        **{key: time.stored(time.start_of(date.fromisoformat(day), zone)) for key, day in days.items()},
     }
 
 

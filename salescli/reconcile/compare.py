@@ -251,7 +251,7 @@ def _confirm(
     reason: str,
 ) -> None:
     """Confirm a manual payment at the time in the statement, or now when it has none."""
-    arrived = time.from_text(line.at) if line.at else work.now
+    arrived = time.from_stored(line.at) if line.at else work.now
     if happened.is_future(arrived, work.now):
         raise WrongStatus(f"invoice {invoice} is not confirmed: {reason}, is dated in the future")
     after = by_hand.answer_by_hand(work.at(arrived), invoice, confirmed=True)
@@ -272,7 +272,7 @@ def _record_refund(work: Work, request: ReconcileRequest, line: Line, invoice_id
     invoice, at = invoices.get(work.connection, invoice_id), line.at or ""
     if not work.actor.may(permissions.REFUND):
         raise WrongStatus(f"{reason}: a refund is recorded only by a user with the permission {permissions.REFUND}")
-    if at < (invoice.paid_at or "") or happened.is_future(time.from_text(at), work.now):
+    if at < (invoice.paid_at or "") or happened.is_future(time.from_stored(at), work.now):
         raise WrongStatus(f"{reason}: the refund is dated before its payment, or in the future")
     number = None if line.gateway_id == invoice.gateway_id else line.gateway_id
     reported = Refunded(invoice.gateway_id or "", number, line.amount_minor, line.currency, at, line.reference)

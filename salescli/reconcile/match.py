@@ -151,7 +151,7 @@ class _Days:
         """Return whether a line counts; one without a date always does."""
         if self._period is None or line.at is None:
             return True
-        return self._period.covers(time.local_day(time.from_text(line.at), self._zone))
+        return self._period.covers(time.local_day(time.from_stored(line.at), self._zone))
 
     def counts(self, movement: Movement) -> bool:
         """Return whether a movement counts."""

@@ -113,4 +113,4 @@ def same_amount(line: Line, movement: Movement) -> bool:
 def _apart(line: Line, movement: Movement) -> float:
     if line.at is None:
         return 0.0
-    return abs((time.from_text(line.at) - time.from_text(movement.at)).total_seconds())
+    return abs((time.from_stored(line.at) - time.from_stored(movement.at)).total_seconds())

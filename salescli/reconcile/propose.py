@@ -196,16 +196,16 @@ def _other_id(line: Line, due: Due) -> bool:
 def _apart(line: Line, due: Due) -> float:
     if line.at is None:
         return float("inf")
-    return abs((time.from_text(line.at) - time.from_text(due.at)).total_seconds())
+    return abs((time.from_stored(line.at) - time.from_stored(due.at)).total_seconds())
 
 
 def _day(at: str, zone: tzinfo) -> str:
-    return time.local_day(time.from_text(at), zone)
+    return time.local_day(time.from_stored(at), zone)
 
 
 def _is_day(line: Line, zone: tzinfo) -> bool:
     """Return whether a line has only a day: it begins at that moment."""
-    return line.at is not None and time.from_text(line.at).astimezone(zone).strftime("%H%M%S") == "000000"
+    return line.at is not None and time.from_stored(line.at).astimezone(zone).strftime("%H%M%S") == "000000"
 
 
 def _days(line: Line, due: Due, zone: tzinfo) -> float:

@@ -129,7 +129,7 @@ def days(lines: Sequence[Line], zone: ZoneInfo) -> tuple[str, str] | None:
     moments = [line.at for line in lines if line.at is not None]
     if not moments:
         return None
-    first, last = (time.local_day(time.from_text(at), zone) for at in (min(moments), max(moments)))
+    first, last = (time.local_day(time.from_stored(at), zone) for at in (min(moments), max(moments)))
     return first, last
 
 
@@ -229,7 +229,7 @@ def _line(row: Row, given: dict[str, Any]) -> Line:
         amount_minor=given["amount"],
         currency=given["currency"],
         fee_minor=given.get("fee"),
-        at=None if at is None else time.utc_text(at),
+        at=None if at is None else time.stored(at),
         fee_currency=None if given["fee_currency"] == given["currency"] else given["fee_currency"],
         payment_id=given.get("payment_id"),
         text=given.get("text", ""),

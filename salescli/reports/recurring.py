@@ -95,7 +95,7 @@ def report(
     if not steps:
         return []
     today = now.astimezone(zone).date()
-    first = first or time.from_text(steps[0].at).astimezone(zone).date()
+    first = first or time.from_stored(steps[0].at).astimezone(zone).date()
     last = min(last or today, today)
     running = {currency: _Running() for currency in sorted({step.currency for step in steps})}
     place = _sweep(steps, 0, _beginning(first, zone), running)
@@ -126,7 +126,7 @@ def _ends(first: date, last: date, by: By | None) -> Iterator[tuple[str, date]]:
 
 
 def _beginning(day: date, zone: ZoneInfo) -> str:
-    return time.utc_text(time.start_of(day, zone))
+    return time.stored(time.start_of(day, zone))
 
 
 def _sweep(steps: list[Step], place: int, before: str, running: dict[str, _Running]) -> int:

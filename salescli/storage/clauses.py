@@ -108,7 +108,10 @@ UNDER_WAY = (
 )
 
 # Whether the order `o` became Completed in a closed month: whose sale it was is settled.
-OF_A_CLOSED_MONTH = "EXISTS (SELECT 1 FROM closed_months z WHERE z.month = substr(o.completed_on, 1, 7))"
+OF_A_CLOSED_MONTH = (
+    "EXISTS (SELECT 1 FROM closed_months z"
+    " WHERE z.month = substr(o.completed_on, 1, 4) || '-' || substr(o.completed_on, 5, 2))"
+)
 # The number of the last declined attempt at the payment that the recurring order `r` is at, 0 without one. They go on
 # after `recurring retry`, which begins a new series.
 ATTEMPTS_MADE = (

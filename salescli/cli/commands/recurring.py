@@ -259,7 +259,7 @@ def _state(one: Recurring, session: Session) -> str:
 
 def _due(one: Recurring, session: Session) -> bool:
     return (
-        one.status == "active" and one.next_payment_at is not None and one.next_payment_at <= time.utc_text(session.now)
+        one.status == "active" and one.next_payment_at is not None and one.next_payment_at <= time.stored(session.now)
     )
 
 

@@ -314,7 +314,7 @@ class Book:
         return len("100.00%")
 
     def _write_time(self, sheet: Any, at: int, place: int, column: Column, row: Row) -> int:
-        moment = time.from_text(row[column.key]).astimezone(self.zone)
+        moment = time.from_stored(row[column.key]).astimezone(self.zone)
         sheet.write_datetime(
             at, place, moment.replace(tzinfo=None), self._format(_TIME, {"num_format": _TIME, **_LEFT})
         )

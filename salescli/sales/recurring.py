@@ -278,7 +278,7 @@ def get(connection: engine.Connection, id: int) -> Recurring:
 _BEGAN_BEFORE = (
     "(r.due_at <= {moment} OR r.created_at <= {moment} AND coalesce("
     "(SELECT max(i.paid_at) FROM orders o JOIN invoices i ON i.order_id = o.id"
-    " WHERE o.recurring_id = r.id AND o.payment_number = r.payments_made), '') <= {moment})"
+    " WHERE o.recurring_id = r.id AND o.payment_number = r.payments_made), {moment}) <= {moment})"
 )
 
 

@@ -155,7 +155,8 @@ def note_resumed(work: Work) -> None:
     if before := resumed(work.connection):
         known.append(before.known_until)
     at = time.stored(work.now)
-    database.set_setting(work.connection, "resumed_at", time.stored_text(at if last_tick is None else max(at, last_tick)))
+    at = at if last_tick is None else max(at, last_tick)
+    database.set_setting(work.connection, "resumed_at", time.stored_text(at))
     until = "" if None in known else time.stored_text(min(filter(None, known)))
     database.set_setting(work.connection, "known_until", until)
 

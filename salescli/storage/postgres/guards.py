@@ -80,7 +80,7 @@ _REFUSALS = (
   IF EXISTS (SELECT 1 FROM new_rows WHERE for_user_id IS NOT NULL) AND NOT may('{permissions.ACT_FOR_OTHERS}')
   THEN {{refuse: 'it needs the permission {permissions.ACT_FOR_OTHERS}'}} END IF;
   IF EXISTS (SELECT 1 FROM new_rows, (SELECT
-            extract(epoch FROM clock_timestamp())::bigint - 24 * 3600 AS early,
+      extract(epoch FROM clock_timestamp())::bigint - 24 * 3600 AS early,
       extract(epoch FROM clock_timestamp())::bigint + 3600 AS late OFFSET 0) AS near
     WHERE coalesce(written_at, at) NOT BETWEEN early AND late)
   THEN {{refuse: 'a line of history says when it is written'}} END IF;
@@ -155,7 +155,8 @@ _REFUSALS = (
         """
   IF (OLD.manager_id, OLD.confirmed, OLD.offer_id, OLD.category_id)
     IS DISTINCT FROM (NEW.manager_id, NEW.confirmed, NEW.offer_id, NEW.category_id)
-    AND EXISTS (SELECT 1 FROM closed_months WHERE month = substr(OLD.completed_on, 1, 4) || '-' || substr(OLD.completed_on, 5, 2))
+    AND EXISTS (SELECT 1 FROM closed_months WHERE 
+      month = substr(OLD.completed_on, 1, 4) || '-' || substr(OLD.completed_on, 5, 2))
   THEN {closed} END IF;
   RETURN NEW;""",
     ),
@@ -163,7 +164,8 @@ _REFUSALS = (
         "payment_is_closed",
         """
   IF (OLD.order_id, OLD.payment_system_id) IS DISTINCT FROM (NEW.order_id, NEW.payment_system_id)
-    AND EXISTS (SELECT 1 FROM closed_months WHERE month = substr(OLD.paid_on, 1, 4) || '-' || substr(OLD.paid_on, 5, 2))
+    AND EXISTS (SELECT 1 FROM closed_months WHERE 
+      month = substr(OLD.paid_on, 1, 4) || '-' || substr(OLD.paid_on, 5, 2))
   THEN {closed} END IF;
   RETURN NEW;""",
     ),

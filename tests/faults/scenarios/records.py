@@ -59,7 +59,7 @@ def a_person_dates_a_payment_in_a_closed_month(world: World) -> None:
 def a_statement_and_the_bank_tell_of_one_refund(world: World) -> None:
     sold(world)
     world.bank.refund_there(0, 500)
-    at = time.utc_text(world.later(minutes=5).time)
+    at = time.stored(world.later(minutes=5).time)
     world.reconcile(Line(2, "refund", None, None, 1, 500, "EUR", None, at))
     assert world.value("SELECT count(*) FROM refunds") == 0, "the number of an invoice here may be a typing error"
     line = Line(2, "refund", None, "b_0", None, 500, "EUR", None, at)
@@ -77,7 +77,7 @@ def a_statement_names_no_invoice(world: World) -> None:
         world.pay(world.order("once", None, "By hand"))
     amount, currency = world.rows("SELECT amount_minor, currency FROM invoices WHERE id = 1")[0]
     name = world.value("SELECT name FROM customers WHERE id = 1")
-    at = time.utc_text(world.later(minutes=5).time)
+    at = time.stored(world.later(minutes=5).time)
     line = Line(2, "payment", None, None, None, amount, currency, None, at, text="invoice 1", payer=name)
     paid = "SELECT count(*) FROM invoices WHERE status = 'completed'"
     world.reconcile(line, through="By hand")
@@ -102,7 +102,7 @@ def a_refund_is_resolved_in_a_later_month(world: World) -> None:
     for way in (world.tick, world.sync):
         world.bank.moods["refund"].append("cut after")
         world.later(minutes=5).refund(order, "5.00")
-        made = time.utc_text(world.time)
+        made = time.stored(world.time)
         world.bank.capabilities |= {"changes"}
         world.later(days=7)
         way()

@@ -162,7 +162,8 @@ _SUMS = (
     *map(_merged, (merge.USERS, merge.OFFERS, merge.CATEGORIES, merge.PAYMENT_SYSTEMS)),
     _Sum(
         "erased customers",
-        "SELECT c.id, strftime('%Y-%m-%dT%H:%M:%SZ', c.erased_at, 'unixepoch') AS stored, count(*) AS counted FROM customers c JOIN"
+        "SELECT c.id, strftime('%Y-%m-%dT%H:%M:%SZ', c.erased_at, 'unixepoch') AS stored,"
+        " count(*) AS counted FROM customers c JOIN"
         " (SELECT customer_id FROM orders WHERE token IS NOT NULL OR imported_as IS NOT NULL"
         " OR comment IS NOT NULL"
         " UNION ALL SELECT customer_id FROM recurring WHERE token IS NOT NULL OR status <> 'completed'"

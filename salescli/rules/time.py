@@ -147,7 +147,7 @@ def local_text(seconds: int, zone: ZoneInfo) -> str:
 
 @functools.lru_cache(maxsize=366)  # adjacent rows of an export often share a day
 def _local_hours(day: int, zone: ZoneInfo) -> tuple[str, ...]:
-    """Return the hours of a UTC day, days since 1970, as ``YYYY-MM-DD HH`` in ``zone``; none where ``hours`` has none."""
+    """Return the hours of a UTC day, days since 1970, as ``YYYY-MM-DD HH`` in ``zone``, where ``hours`` has them."""
     whole = hours(_utc_day(day), timezone.utc, zone)
     return tuple(there.replace("T", " ") for there in whole.values())
 

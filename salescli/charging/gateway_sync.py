@@ -108,8 +108,9 @@ def record(work: Work, fetched: Fetched) -> Synced:
         synced.silent.append(f"{system.name} could not be asked for refunds and disputes: {fetched.reported.message}")
     elif fetched.reported is not None:
         waiting = [at for changes in fetched.reported for at in _record(work, system, changes, synced)]
-        reached = fetched.reported[-1].until
-        until = min([fetched.at if reached is None else time.from_text(reached), *waiting])
+        told = fetched.reported[-1].until
+        reached = fetched.at if told is None else time.from_text(told)
+        until = min([reached, *waiting])
     with database.transaction(work.connection):
         read = {"changes_asked_at": time.stored(work.now)}
         if until is not None:

@@ -25,6 +25,7 @@ from salescli.lists.query import Page
 from salescli.reconcile import compare, match, movements, statement
 from salescli.reconcile.compare import Applied, ReconcileRequest
 from salescli.reconcile.match import Comparison
+from salescli.rules import time
 from salescli.sales import attempts, invoices, new_attempts
 from salescli.storage import process
 from tests.conftest import House
@@ -237,7 +238,7 @@ def test_the_days_compared_are_those_the_statement_is_dated_on(paid: Story) -> N
     first = {**of_gateway(paid)[0], "at": "2026-01-31 10:00"}
     assert found(paid, [first]) == ["only here"] * 3  # those of that day, and not the one of February
     late = {**first, "at": "2026-02-03 22:00:00Z"}  # the 4th in Kyiv
-    assert compared(paid, [late]).period == match.Period("2026-02-04", "2026-02-04")
+    assert compared(paid, [late]).period == match.Period(date(2026, 2, 4), date(2026, 2, 4))
     assert found(paid, [late]) == []  # agrees, though it is of another day here
 
 
@@ -274,7 +275,7 @@ def test_of_equal_refunds_a_line_means_the_one_nearest_in_time(paid: Story) -> N
     back = {"invoice": "4", "kind": "refund", "amount": "5.00", "at": "2026-03-10 12:00"}
     comparison = compared(paid, [back], days=(date(2026, 2, 1), date(2026, 3, 31)))
     [missing] = comparison.findings
-    assert (missing.finding, missing.movement and missing.movement.day) == ("only here", "2026-02-10")
+    assert (missing.finding, missing.movement and missing.movement.day) == ("only here", date(2026, 2, 10))
 
 
 # Keys that contradict each other, and bad rows

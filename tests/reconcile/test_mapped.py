@@ -14,6 +14,7 @@ from salescli.imports.reading.options import ReadingOptions
 from salescli.imports.run import ImportRequest
 from salescli.reconcile import statement
 from salescli.reconcile.statement import Line
+from salescli.rules import time
 from tests.conftest import House
 
 FILES = Path(__file__).with_name("files")
@@ -68,7 +69,7 @@ def test_every_mapping_of_a_statement_has_a_file_in_its_vendors_form() -> None:
     assert shipped == set(ROWS) == {path.stem for path in FILES.glob("*.csv")}
 
 
-def at(line: statement.Line) -> str:
+def at(line: Line) -> str:
     assert line.at is not None
     return time.stored_text(line.at)
 

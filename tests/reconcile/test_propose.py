@@ -255,7 +255,13 @@ def test_an_id_of_another_form_is_no_other_payment(story: Story) -> None:
     paid = invoices.get(story.house.connection, 1)
     story.house.connection.execute("UPDATE invoices SET gateway_id = 'pi_1' WHERE id = 1")
     for id, findings in (("ch_1", []), ("pi_2", ["only there", "only here"])):
-        row = {"currency": "EUR", "gateway_id": id, "amount": "49.00", "at": time.utc_text(paid.came_at), "text": "Course"}
+        row = {
+            "currency": "EUR",
+            "gateway_id": id,
+            "amount": "49.00",
+            "at": time.utc_text(paid.came_at),
+            "text": "Course",
+        }
         lines = statement.read(io.BytesIO(as_csv(statement.COLUMNS, {}, [row])), zone=story.house.zone)
         asked = ReconcileRequest(
             payment_systems.find(story.house.connection, "Sandbox"), lines, "balance.csv", story.house.zone

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, fields
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from datetime import time as clock_time
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -251,7 +251,7 @@ def failed(connection: engine.Connection, hook: Hook, error: str, now: datetime,
             return
         changes = {
             "failures": failures + 1,
-            "failing_since": (again and hook.failing_since) or time.stored(now),
+            "failing_since": hook.failing_since if again and hook.failing_since is not None else time.stored(now),
             "next_try_at": time.stored(now + timedelta(minutes=minutes)),
             "last_error": text.masked(error)[:300],
         }
@@ -273,7 +273,7 @@ def _is_there(connection: engine.Connection, hook: Hook) -> bool:
 
 def next_digest(now: datetime, zone: ZoneInfo) -> datetime:
     """Return the next morning at which a digest is due, in the account's zone."""
-    today = date.fromisoformat(time.local_day(now, zone))
+    today = time.local_day(now, zone)
     hour = clock_time(DIGEST_HOUR)  # by the clock on the wall: where clocks change, midnight is not 7 hours before
     mornings = (time.localize(datetime.combine(today + timedelta(days=n), hour), zone) for n in (0, 1))
     return next((morning for morning in mornings if morning > now), now + timedelta(days=1))

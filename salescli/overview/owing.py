@@ -17,6 +17,7 @@ from salescli.lists.columns import Column, View
 from salescli.lists.filters import Filters, clauses
 from salescli.lists.instalments import NEXT_DUE
 from salescli.lists.query import Page
+from salescli.rules import time
 from salescli.storage.work import Work
 
 # Payments of recurring orders are charged by tick, and listed by `recurring upcoming`.
@@ -43,7 +44,7 @@ _VIEW = order_list.VIEW._replace(
         Column("due_on", "day", "o.next_due"),
         Column("due", "money", _DUE, shown=False),  # on that day, or by today
         # SQL has the day since which it is late: the later it is, the fewer days
-        Column("days_late", "number", _LATE_SINCE, sort=f"-CAST(replace({_LATE_SINCE}, '-', '') AS INTEGER)"),
+        Column("days_late", "number", _LATE_SINCE, sort=f"-({_LATE_SINCE})"),
         Column("contact", "command", "coalesce(c.email, c.phone)"),  # whole, so that it can be copied
         Column("email", sql="c.email", shown=False),
         Column("phone", sql="c.phone", shown=False),
@@ -53,7 +54,7 @@ _VIEW = order_list.VIEW._replace(
         Column("manager", sql="coalesce(m.name, 'system')", sort="coalesce(m.name_key, 'system')", shown=False),
         Column("customer_number", "number", "o.customer_id", shown=False),
     ),
-    newest_first=("coalesce(o.next_due, '9999')", "o.id"),
+    newest_first=("coalesce(o.next_due, 99999999)", "o.id"),
     hidden="",
     indexed=(),
 )
@@ -68,7 +69,7 @@ def rows(work: Work, filters: Filters, page: Page | None = None, *, overdue: boo
     today = _today(work)
     for row in _found(work, filters, page or Page(COLUMNS), overdue=overdue):
         if since := row.get("days_late"):
-            row["days_late"] = (today - date.fromisoformat(since)).days
+            row["days_late"] = (today - time.day_of(since)).days
         yield row
 
 
@@ -100,7 +101,7 @@ def totals(work: Work, filters: Filters, *, overdue: bool = False) -> list[dict[
 def _view(work: Work, orders: str = _ALL, which: str = "1 = 1", *, overdue: bool = False) -> View:
     if overdue:
         orders, which = _IN_PARTS, "next_due < :today"
-    values = {"today": _today(work).isoformat()}
+    values = {"today": time.day_number(_today(work))}
     return _VIEW._replace(source=f"(SELECT * FROM {orders} WHERE {which}) o", values=values)
 
 

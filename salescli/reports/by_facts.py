@@ -16,6 +16,7 @@ from salescli.lists.filters import Filters, clauses
 from salescli.reports import packing
 from salescli.reports.dimensions import ALL, SALE, SALES
 from salescli.reports.questions import Query, Question, view
+from salescli.rules import time
 from salescli.storage import engine
 from salescli.storage.clauses import OF_AN_ORDER, Where, searched
 from salescli.storage.totals import SUMS

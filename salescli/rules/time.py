@@ -78,7 +78,17 @@ def from_stored(seconds: int) -> datetime:
 
 def stored_text(seconds: int) -> str:
     """Return a stored instant as ``2026-03-01T10:00:00Z``, as programs read it."""
-    return utc_text(from_stored(seconds))
+    try:
+        day, rest = divmod(seconds, _DAY_SECONDS)
+        return f"{_utc_day(day)}T{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}Z"
+    except (TypeError, ValueError, OverflowError):
+        raise DamagedValue(str(seconds), "a time") from None
+
+
+@functools.lru_cache(maxsize=366)
+def _utc_day(day: int) -> str:
+    """Return a day of UTC, in days since 1970, as text."""
+    return (_EPOCH + day * ONE_DAY).date().isoformat()
 
 
 def utc_text(moment: datetime) -> str:
@@ -117,6 +127,7 @@ def day_of(number: int) -> date:
         raise DamagedValue(str(number), "a day") from None
 
 
+@functools.lru_cache(maxsize=4096)  # an export has few days in many rows
 def day_text(number: int) -> str:
     """Return a stored day as ``2026-03-01``."""
     return day_of(number).isoformat()
@@ -127,8 +138,8 @@ def local_text(seconds: int, zone: ZoneInfo) -> str:
     try:
         day, rest = divmod(seconds, _DAY_SECONDS)
         local = _local_hours(day, zone)
-    except TypeError:
-        local = ()
+    except (TypeError, ValueError, OverflowError):
+        raise DamagedValue(str(seconds), "a time") from None
     if not local:
         return _plain_text(from_stored(seconds).astimezone(zone))
     return f"{local[rest // 3600]}:{rest // 60 % 60:02}:{rest % 60:02}"
@@ -136,8 +147,8 @@ def local_text(seconds: int, zone: ZoneInfo) -> str:
 
 @functools.lru_cache(maxsize=366)  # adjacent rows of an export often share a day
 def _local_hours(day: int, zone: ZoneInfo) -> tuple[str, ...]:
-    """Return the hours of a UTC day, days since 1970, as ``YYYY-MM-DD HH`` in ``zone``; none where ``hours`` has none."""
-    whole = hours((_EPOCH + day * ONE_DAY).date().isoformat(), timezone.utc, zone)
+    """Return the hours of a UTC day, days since 1970, as ``YYYY-MM-DD HH`` in ``zone``, where ``hours`` has them."""
+    whole = hours(_utc_day(day), timezone.utc, zone)
     return tuple(there.replace("T", " ") for there in whole.values())
 
 

@@ -58,8 +58,7 @@ def reopen(work: Work, given: str, reason: str) -> str:
 def unconfirmed(connection: engine.Connection, month: str) -> list[int]:
     """Return the numbers of the orders of a month whose sales are not confirmed."""
     sql = (
-        "SELECT id FROM orders WHERE status = 'completed' AND confirmed = 0"
-        " AND completed_on / 100 = :month ORDER BY id"
+        "SELECT id FROM orders WHERE status = 'completed' AND confirmed = 0 AND completed_on / 100 = :month ORDER BY id"
     )
     return [row["id"] for row in connection.execute(sql, {"month": int(month.replace("-", ""))})]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from salescli.rules import permissions
+from salescli.storage.clauses import month_of
 from salescli.storage.postgres import sums
 from salescli.storage.totals import FACTS
 
@@ -152,21 +153,19 @@ _REFUSALS = (
     ),
     (
         "sale_is_closed",
-        """
+        f"""
   IF (OLD.manager_id, OLD.confirmed, OLD.offer_id, OLD.category_id)
     IS DISTINCT FROM (NEW.manager_id, NEW.confirmed, NEW.offer_id, NEW.category_id)
-    AND EXISTS (SELECT 1 FROM closed_months WHERE 
-      month = substr(OLD.completed_on, 1, 4) || '-' || substr(OLD.completed_on, 5, 2))
-  THEN {closed} END IF;
+    AND EXISTS (SELECT 1 FROM closed_months WHERE month = {month_of("OLD.completed_on")})
+  THEN {{closed}} END IF;
   RETURN NEW;""",
     ),
     (
         "payment_is_closed",
-        """
+        f"""
   IF (OLD.order_id, OLD.payment_system_id) IS DISTINCT FROM (NEW.order_id, NEW.payment_system_id)
-    AND EXISTS (SELECT 1 FROM closed_months WHERE 
-      month = substr(OLD.paid_on, 1, 4) || '-' || substr(OLD.paid_on, 5, 2))
-  THEN {closed} END IF;
+    AND EXISTS (SELECT 1 FROM closed_months WHERE month = {month_of("OLD.paid_on")})
+  THEN {{closed}} END IF;
   RETURN NEW;""",
     ),
     (

@@ -56,7 +56,7 @@ def _called(url: str) -> str:
 
 def write(path: Path, installation: str, now: datetime) -> None:
     """Write the sign of life in one step: a reader sees the old one or the new one. Raise BadData."""
-    sign = {"salescli": installation, "last_good_tick": time.stored(now)}
+    sign = {"salescli": installation, "last_good_tick": time.utc_text(now)}
     try:
         handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
@@ -76,7 +76,7 @@ def late(file: IO[str], name: str, now: datetime) -> str | None:
     """Return what is wrong with a sign of life, None if its tick is fresh. Raise BadData for another file."""
     try:
         sign = json.loads(file.read(4096))
-        moment = time.from_stored(sign["last_good_tick"])
+        moment = time.from_text(sign["last_good_tick"])
     except (ValueError, KeyError, TypeError, DamagedValue):
         raise BadData(f"{name} is no sign of life of tick; see salescli tick --heartbeat") from None
     if happened.is_future(moment, now):

@@ -71,7 +71,7 @@ CREATE INDEX orders_owed ON orders (currency, price_minor, paid_minor) WHERE sta
 
 def run(connection: sqlite3.Connection) -> None:
     """Rewrite every table that has times, inside the caller's transaction; every row is kept."""
-    with steps.without_triggers(connection, _rewritten):
+    with steps.without_triggers(connection, rewritten):
         for table, instants in _INSTANTS.items():
             _rebuild(connection, table, instants.split(), _DAYS.get(table, "").split())
         steps.run(connection, _OFFSETS)
@@ -93,7 +93,7 @@ def _rebuild(connection: sqlite3.Connection, table: str, instants: list[str], da
     steps.rebuild(connection, table, create, computed)
 
 
-def _rewritten(sql: str) -> str:
+def rewritten(sql: str) -> str:
     """Return the text of a view or trigger for times that are numbers."""
     for text, number in _REWRITTEN:
         sql = re.sub(text, number, sql)

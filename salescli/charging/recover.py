@@ -12,6 +12,7 @@ from datetime import timedelta
 from salescli.catalogue import customers, payment_systems
 from salescli.charging import calls, due_payments, elsewhere, limits, settle
 from salescli.charging.due_payments import ChargingRun, ClaimedPayment
+from salescli.errors import DamagedValue
 from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Cancelling
@@ -158,6 +159,6 @@ def _at_the_gateways_time(run: ChargingRun, answer: Answer) -> ChargingRun | Non
     """Return the run as of the time at which the gateway made a payment; None if it did not, or does not say when."""
     made_at = answer.result.created_at if answer.became == "succeeded" and answer.result else None
     try:
-        return replace(run, work=run.work.at(time.from_stored(made_at))) if made_at else None
-    except ValueError:
+        return replace(run, work=run.work.at(time.from_text(made_at))) if made_at else None
+    except DamagedValue:  # not ours: a gateway's
         return None

@@ -117,6 +117,7 @@ class MoneyBack:
 
 def record_refund(work: Work, invoice: Invoice, back: MoneyBack) -> int:
     """Record money back: its row, the invoice, and the order once all went back (R11). Return the row's id."""
+    counts = closed_months.counted_on(work, "invoice", invoice.id, time.local_day(back.at, work.zone))
     row = {
         "invoice_id": invoice.id,
         "attempt_id": back.attempt_id,
@@ -124,7 +125,7 @@ def record_refund(work: Work, invoice: Invoice, back: MoneyBack) -> int:
         "amount_minor": back.amount_minor,
         "currency": invoice.currency,
         "refunded_at": time.stored(back.at),
-        "refunded_on": closed_months.counted_on(work, "invoice", invoice.id, time.local_day(back.at, work.zone)),
+        "refunded_on": time.day_number(counts),
         "reason": back.reason,
         "gateway_id": back.gateway_id,
         "payment_system_id": invoice.payment_system_id,
@@ -176,7 +177,7 @@ def _continues_from(answer: Answer, now: datetime) -> datetime:
     """
     made_at = answer.result.created_at if answer.looked_up and answer.result else None
     try:
-        return min(now, time.from_stored(made_at)) if made_at else now
+        return min(now, time.from_text(made_at)) if made_at else now
     except DamagedValue:  # not ours: a gateway's
         return now
 
@@ -224,7 +225,7 @@ def _refunded(work: Work, attempt: Attempt, answer: Answer) -> None:
     reported = answer.result.gateway_id if answer.result else None
     own = None if reported == attempt.gateway_id else reported  # some gateways answer with their number of the payment
     at = _moved_at(attempt, answer, work.now)
-    at = max(at, time.from_stored(invoice.paid_at)) if invoice.paid_at else at
+    at = at if invoice.paid_at is None else max(at, time.from_stored(invoice.paid_at))
     record_refund(work, invoice, MoneyBack(attempt.amount_minor, at, attempt.reason, "refund", attempt.id, own))
 
 

@@ -160,7 +160,7 @@ def _following(connection: engine.Connection, moment: datetime, zone: ZoneInfo, 
     ).fetchone()
     if due and worked:
         return moment + EVERY
-    coming = [row["at"] for row in connection.execute(_COMING, values) if row["at"]]
+    coming = [row["at"] for row in connection.execute(_COMING, values) if row["at"] is not None]
     moments = [_rounded_up(time.from_stored(at)) for at in coming]
     if due:
         moments.append(time.start_of(moment.astimezone(zone).date() + time.ONE_DAY, zone))

@@ -40,7 +40,7 @@ def _latest(connection: engine.Connection) -> datetime | None:
         "SELECT max(started_at) AS latest FROM ticks WHERE held = 0 AND id > (SELECT max(id) FROM ticks) - ?",
         (_REMEMBERED,),
     ).fetchone()
-    return time.from_stored(row["latest"]) if row["latest"] else None
+    return None if row["latest"] is None else time.from_stored(row["latest"])
 
 
 def begin(connection: engine.Connection, now: datetime, clock_now: datetime, *, held: bool) -> int:
@@ -50,13 +50,13 @@ def begin(connection: engine.Connection, now: datetime, clock_now: datetime, *, 
         return database.insert(connection, "ticks", {**row, "version": __version__})
 
 
-def began(connection: engine.Connection, now: datetime) -> str:
-    """Return when the first of the ticks began that run on several hosts at this time, as UTC text."""
+def began(connection: engine.Connection, now: datetime) -> int:
+    """Return when the first of the ticks began that run on several hosts at this time, as it is stored."""
     row = connection.execute(
         "SELECT min(started_at) AS first FROM ticks WHERE ended_at IS NULL AND started_at > ?",
         (time.stored(now - _LONGEST),),
     ).fetchone()
-    return row["first"] or time.stored(now)
+    return time.stored(now) if row["first"] is None else int(row["first"])
 
 
 def clock_went_back(connection: engine.Connection, tick_id: int) -> bool:
@@ -75,8 +75,8 @@ def end(connection: engine.Connection, tick_id: int, counts: object, ended_at: d
     database.update(connection, "ticks", tick_id, {name: getattr(counts, name) for name in names} | ended)
 
 
-def last(connection: engine.Connection) -> str | None:
-    """Return the time of the last tick by the clock, as UTC text; None: it never ran."""
+def last(connection: engine.Connection) -> int | None:
+    """Return the time of the last tick by the clock, as it is stored; None: it never ran."""
     row = connection.execute("SELECT started_at FROM ticks ORDER BY id DESC LIMIT 1").fetchone()
     return row["started_at"] if row else None
 
@@ -99,10 +99,10 @@ def is_late(connection: engine.Connection, now: datetime) -> str | None:
     return f"tick last ran {how_long(ago)} ago, although recurring orders are active; is cron running?"
 
 
-def silence(connection: engine.Connection, clock_now: datetime) -> str | None:
+def silence(connection: engine.Connection, clock_now: datetime) -> int | None:
     """Return since when no tick ran, or none had run before the last one, if recurring orders waited meanwhile.
 
-    As UTC text; None if ticks came in time.
+    As it is stored; None if ticks came in time.
     """
     starts = [row[0] for row in connection.execute("SELECT started_at FROM ticks ORDER BY id DESC LIMIT 2")]
     waiting = connection.execute("SELECT 1 FROM recurring WHERE status = 'active' LIMIT 1").fetchone()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -39,7 +39,8 @@ ReportProblem = Callable[[Problem], None]
 class Line(NamedTuple):
     """A movement of money according to the payment system; ``number`` is its line in the file.
 
-    The amount is minor units of ``currency``, the fee of ``fee_currency``; ``at`` is UTC text, None without a date.
+    The amount is minor units of ``currency``, the fee of ``fee_currency``; ``at`` is an instant as it is stored, None
+    without a date.
     """
 
     number: int
@@ -50,7 +51,7 @@ class Line(NamedTuple):
     amount_minor: int
     currency: str
     fee_minor: int | None
-    at: str | None
+    at: int | None
     fee_currency: str | None = None  # None: the line's
     payment_id: str | None = None  # the id of the payment that a refund or dispute is of
     text: str = ""
@@ -124,7 +125,7 @@ def refuse_bad(rows: Sequence[Line | BadRow], on_bad: ReportProblem) -> list[Lin
     return [row for row in rows if isinstance(row, Line)]
 
 
-def days(lines: Sequence[Line], zone: ZoneInfo) -> tuple[str, str] | None:
+def days(lines: Sequence[Line], zone: ZoneInfo) -> tuple[date, date] | None:
     """Return the first and the last local day of the lines; None when none has a date."""
     moments = [line.at for line in lines if line.at is not None]
     if not moments:

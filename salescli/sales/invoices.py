@@ -59,6 +59,11 @@ class Invoice:
         return self.paid_at is not None
 
     @property
+    def came_at(self) -> datetime:
+        """When its money came; of one that is not paid, when it was last asked for."""
+        return time.from_stored(self.attempted_at if self.paid_at is None else self.paid_at)
+
+    @property
     def refundable_minor(self) -> int:
         """The amount that can still be refunded, in the invoice's currency."""
         return self.amount_minor - self.refunded_minor if self.paid else 0

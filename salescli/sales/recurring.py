@@ -321,7 +321,7 @@ class Waiting:
     gateways: tuple[str, ...] | None = None  # those of other gateways; None: no other
     systems: Collection[int] = ()  # those of these payment systems
     ids: Collection[int] = ()  # these recurring orders
-    begun_before: str = ""  # of the payment systems ``held``, those whose payment may have been begun before this
+    begun_before: int = 0  # of the payment systems ``held``, those whose payment may have been begun before this
     held: Collection[int] = ()
 
 

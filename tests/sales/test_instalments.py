@@ -178,7 +178,7 @@ def test_a_new_price_keeps_the_days(sold: Story) -> None:
 
 
 def test_doctor_adds_them_up(sold: Story) -> None:
-    sold.house.connection.execute("DELETE FROM instalments WHERE due_on = '2026-02-28'")
+    sold.house.connection.execute("DELETE FROM instalments WHERE due_on = 20260228")
     found = doctor.examine(sold.house.connection, sold.now, sold.house.zone)
     assert [each.what for each in found if "instalments" in each.what] == ["order 1 costs 10000; its instalments: 7667"]
 

@@ -62,8 +62,8 @@ class RecurringRow(NamedTuple):
     @property
     def canonical(self) -> tuple[Any, ...]:
         """The values of the row from which its digest is made."""
-        planned = self.next_payment_at and time.stored(self.next_payment_at)
-        dates = (time.stored(self.started_at), str(self.interval), planned, self.retries.minutes)
+        planned = self.next_payment_at and time.utc_text(self.next_payment_at)
+        dates = (time.utc_text(self.started_at), str(self.interval), planned, self.retries.minutes)
         return (*self[:7], *dates, self.payments, self.payments_made, self.status)
 
 
@@ -165,7 +165,7 @@ class _Subscribers:
         """Return the draft with the dates as they are stored, if the row has none and the same schedule."""
         drafted = _draft(row, parties, now=self._run.work.now, zone=self._zone)
         schedule_columns = ("created_at", "every_count", "every_unit")
-        planned = drafted["next_payment_at"] and stored["next_payment_at"] and row.next_payment_at is None
+        planned = None not in (drafted["next_payment_at"], stored["next_payment_at"]) and row.next_payment_at is None
         if planned and all(drafted[name] == stored[name] for name in schedule_columns):
             drafted.update({name: stored[name] for name in ("anchor_at", "due_at", "next_payment_at")})
         return drafted
@@ -282,7 +282,7 @@ def _draft(row: RecurringRow, parties: SubscriberParties, *, now: datetime, zone
     }
 
 
-def _dates(row: RecurringRow, *, now: datetime, zone: ZoneInfo) -> dict[str, str | None]:
+def _dates(row: RecurringRow, *, now: datetime, zone: ZoneInfo) -> dict[str, int | None]:
     """Return the schedule's anchor and its next date: as given, else the first planned date to come (R66a, R66b).
 
     A given date off the schedule's days moves the schedule onto it.
@@ -350,7 +350,7 @@ def _as_file_columns(record: Mapping[str, Any] | engine.Row, zone: ZoneInfo) -> 
         "every": str(Interval(record["every_count"], record["every_unit"])),
         "payments": "endless" if total is None else str(total),
         "payments_made": str(record["payments_imported"]),
-        "next_payment_at": time.local_text(planned, zone) if planned else "none",
+        "next_payment_at": "none" if planned is None else time.local_text(planned, zone),
         "status": record["status"],
         "retry_after": record["retry_after"],
     }

@@ -106,7 +106,7 @@ def _of_serial(text: str) -> str:
 def in_zone(text: str, zone: object) -> str:
     """Return a time in UTC, if it names neither offset nor zone, from ``zone``; what is no time is left unchanged."""
     try:
-        return time.stored(time.parse_time(text, zone))  # type: ignore[arg-type]
+        return time.utc_text(time.parse_time(text, zone))  # type: ignore[arg-type]
     except BadData:
         return text
 

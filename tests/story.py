@@ -129,7 +129,7 @@ class Story:
     def next_date(self, id: int) -> str | None:
         """Return a recurring order's next payment date as local text."""
         stored = self.plan(id).next_payment_at
-        return stored and time.local_text(stored, self.house.zone)[:16]
+        return None if stored is None else time.local_text(stored, self.house.zone)[:16]
 
     def invoices(self, order_id: int) -> list[tuple[str, int]]:
         """Return (status, amount) of an order's invoices."""

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from salescli.lists.columns import Column
-from salescli.rules import money
+from salescli.rules import money, time
 from salescli.storage import engine
 from salescli.storage.clauses import Where
 
@@ -202,6 +202,9 @@ def as_object(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return an event for programs, in the shape that ``events --ndjson`` writes: salescli/docs/schema/events.json."""
     shown = {column.key: event[column.key] for column in COLUMNS}
     minor, currency = event["amount"], event["currency"]
+    shown |= {
+        name: None if event[name] is None else time.stored_text(event[name]) for name in ("at", "next_attempt_at")
+    }
     both = {"amount": None if minor is None else money.text(minor, currency), "amount_minor": minor}
     return {name: shown[name] for name in shown if name != "amount"} | both
 
@@ -242,7 +245,8 @@ def _event(line: Mapping[str, Any], kind: str, about: Mapping[str, Any]) -> dict
     if kind in ("attempt.scheduled", "recurring.failed"):
         event["attempt"] = _attempt(line["what"])
     if kind in ("attempt.scheduled", "card.expires"):
-        event["next_attempt_at"] = changes.get("next_payment_at", [None, None])[1]
+        at = changes.get("next_payment_at", [None, None])[1]
+        event["next_attempt_at"] = None if at is None else time.stored(time.from_text(at))
     event["card_expires"] = changes.get("card_expires", [None, None])[1]
     return event
 

@@ -16,9 +16,10 @@ from salescli.lists.filters import Filters, clauses
 from salescli.reports import packing
 from salescli.reports.dimensions import ALL, SALE, SALES
 from salescli.reports.questions import Query, Question, view
+from salescli.rules import time
 from salescli.storage import engine
 from salescli.storage.clauses import OF_AN_ORDER, Where, searched
-from salescli.storage.totals import SUMS, number_of
+from salescli.storage.totals import SUMS
 
 # The filters that totals carry as well: what they look at is in the flags of both, of a table `t`.
 OF_FLAGS: Mapping[str, str] = {
@@ -266,7 +267,7 @@ def shifts(connection: engine.Connection, filters: Filters, zone: ZoneInfo) -> Q
 
 def _numbers(filters: Filters) -> tuple[int, int]:
     """Return the numbers of the period's first and last day, also if a side is open."""
-    return number_of(filters.first_day or date.min), number_of(filters.last_day or date.max)
+    return time.day_number(filters.first_day or date.min), time.day_number(filters.last_day or date.max)
 
 
 def _where(connection: engine.Connection, filters: Filters, zone: ZoneInfo) -> Where:

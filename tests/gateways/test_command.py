@@ -309,7 +309,7 @@ def test_a_time_that_no_clock_can_count_is_refused_and_holds_up_nobody(
     assert story.at("2026-02-28 10:00").tick().unknown == 1
     write(programs, 'case "$1" in ' + CHECKED % ('"charge", "idempotent"', seconds) + "*) exit 1;; esac")
     story.house.connection.execute(
-        "UPDATE recurring SET next_payment_at = '2026-02-28T08:00:00Z' WHERE id = ?", (other,)
+        "UPDATE recurring SET next_payment_at = ? WHERE id = ?", (time.stored(story.now), other)
     )
     counts = story.at("2026-02-28 10:06").tick()
     assert (counts.charged, counts.broken) == (1, False)

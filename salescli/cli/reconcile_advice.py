@@ -72,18 +72,18 @@ def _promised(finding: MatchFinding, invoice: int | None, session: Session, word
     if finding.finding == match.FEE_REPORTED:
         month = closed_months.fixed(session.connection, invoice)
     else:
-        month = _closed_month(finding.line, session)
+        month = _closed_month(finding.line.at, session)
     if month:
         words = f"not applied, since {month} is closed; it stays, or {session.program} reopen {month} --reason TEXT"
         return session.actor.advised(permissions.MANAGE_SALES, words)
     return session.actor.advised(permissions.ENTER_ORDERS, words)
 
 
-def _closed_month(line: Line, session: Session) -> str | None:
-    """Return the closed month that a line is of; None if it is open, or the line has no date."""
-    if line.at is None:
+def _closed_month(at: int | None, session: Session) -> str | None:
+    """Return the month of a stored instant if it is closed."""
+    if at is None:
         return None
-    month = closing.month_with(time.local_day(time.from_stored(line.at), session.zone))
+    month = closing.month_with(time.local_day(time.from_stored(at), session.zone))
     return month if month in closed_months.closed(session.connection) else None
 
 

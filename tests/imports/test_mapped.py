@@ -88,7 +88,8 @@ def rows(house: House) -> list[tuple[Any, ...]]:
     found = house.connection.execute(
         "SELECT o.source_number, c.name, o.offer_name, o.status, o.price_minor, o.created_at,"
         " (SELECT coalesce(sum(r.amount_minor), 0) FROM refunds r JOIN invoices i ON i.id = r.invoice_id"
-        " WHERE i.order_id = o.id) AS back FROM orders o JOIN customers c ON c.id = o.customer_id ORDER BY o.source_number"
+        " WHERE i.order_id = o.id) AS back FROM orders o JOIN customers c ON c.id = o.customer_id"
+        " ORDER BY o.source_number"
     )
     return [tuple(shown(row).values()) for row in found]
 

@@ -214,8 +214,8 @@ def test_they_are_expected_on_their_days(sold: Story) -> None:
         sold.house.connection, Filters(), sold.now.date(), sold.now.date() + timedelta(days=30), now=sold.now,
         zone=sold.house.zone,
     )  # fmt: skip
-    days = [time.stored_text(row["expected_at"])[:10] for row in found]
-    assert [(row["order"], row["payment"], row["amount"], day) for row, day in zip(found, days, strict=True)] == [
+    expected = [(row["order"], row["payment"], row["amount"], row["expected_at"]) for row in found]
+    assert [(*one, time.stored_text(at)[:10]) for *one, at in expected] == [
         (1, 2, 1333, "2026-03-10"), (1, 3, 2333, "2026-03-30"),
     ]  # fmt: skip
     assert "instalments due" in sold.house.run("customers", "show", "1").out

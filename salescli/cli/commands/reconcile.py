@@ -160,7 +160,7 @@ def _question(session: Session, finding: MatchFinding) -> str:
     line, movement = finding.line, finding.movement
     if line is None or movement is None:
         return ""
-    day = "" if line.at is None else f" of {time.local_day(time.from_stored(line.at), session.zone)}"
+    day = f" of {time.local_day(time.from_stored(line.at), session.zone)}" if line.at is not None else ""
     payer = f" from {line.payer}" if line.payer else ""
     amount = f"{money.text(line.amount_minor, line.currency)} {line.currency}"
     return f"Line {line.number}, {amount}{day}{payer}: pays invoice {movement.invoice}, {finding.reason}. Confirm it?"

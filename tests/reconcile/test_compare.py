@@ -99,7 +99,8 @@ def of_ledger(shop: Story, system: str, key: str = "all") -> Rows:
     rows = []
     for entry in (dict(one) for one in listed if one["amount"]):
         row = {"invoice": str(entry["invoice"]), "kind": "payment" if entry["amount"] > 0 else "refund"}
-        row |= {"amount": f"{abs(entry['amount']) / 100:.2f}", "currency": entry["currency"], "at": entry["at"]}
+        row |= {"amount": f"{abs(entry['amount']) / 100:.2f}", "currency": entry["currency"]}
+        row["at"] = time.stored_text(entry["at"])
         if entry["commission"] is not None and not entry["estimated"]:
             row["fee"] = f"{entry['commission'] / 100:.2f}"
         row |= {"gateway_id": entry["gateway_id"] or "", "reference": _reference(shop, entry)}

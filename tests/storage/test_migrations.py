@@ -55,7 +55,7 @@ DIGESTS = {
     "m0025_facts": "52c048443d0e1e9677864bcd75fbdc81bf521047e8d15a21876650af284ee560",
     "m0026_uids": "7dba35fdc09b10b000723e94dea2284a55184826494451b40ff608a8bc2a49f1",
     "m0027_first_pages": "9ef563fd0551289677a586e3683dc55ffe53e4f6921090ddb009a0a19b37e47e",
-    "m0028_whole_numbers": "X",
+    "m0028_whole_numbers": "941bb1544e257739d96e80604656a282da5e3b5e4c466e578c4bea45a26f9161",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0

@@ -68,7 +68,7 @@ def test_amounts_have_the_decimals_of_their_currency_exactly(house: House) -> No
 @pytest.mark.of_files("a server parses none of them at a start")
 def test_what_each_command_parses_of_the_views_when_it_opens_a_database_stays_short(house: House) -> None:
     text = house.connection.execute("SELECT sum(length(sql)) FROM sqlite_master WHERE name LIKE 'v\\_%' ESCAPE '\\'")
-    assert text.fetchone()[0] < 6_800  # a character costs some 200 instructions at each start
+    assert text.fetchone()[0] < 7_700  # a character costs some 200 instructions at each start
 
 
 @pytest.mark.parametrize("name", ["Europe/Kyiv", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC"])

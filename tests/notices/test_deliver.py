@@ -492,8 +492,7 @@ def test_where_nothing_can_be_noted_nothing_is_sent(story: Story, webhook: Webho
 def test_a_digest_comes_at_seven_by_the_clock_also_where_clocks_change(story: Story, day: str) -> None:
     begun = story.at(f"{day} 00:30").now
     assert (
-        time.local_text(time.stored(hooks.next_digest(begun, story.house.zone)), story.house.zone)
-        == f"{day} 07:00:00"
+        time.local_text(time.stored(hooks.next_digest(begun, story.house.zone)), story.house.zone) == f"{day} 07:00:00"
     )
 
 

@@ -23,6 +23,7 @@ SUBJECTS = (
 )  # fmt: skip
 _PERSONAL = frozenset({"name", "email", "phone", "source_id"})  # the personal columns of a customer
 _GAP = 10_000_000  # lines; more than any database writes between a backup and its loss
+NUMBERS_SINCE = 28  # the version of the database from which on times are numbers
 _HIDDEN = frozenset({"token", "comment", "last_error"})  # of every subject: secret or free text
 
 
@@ -36,7 +37,7 @@ class Line(NamedTuple):
     reason: str | None = None
 
 
-def record(
+def record(  # noqa: PLR0913 - what a line says, and its form
     work: Work,
     subject: str,
     subject_id: int | None,
@@ -44,20 +45,22 @@ def record(
     changes: Mapping[str, tuple[Any, Any]] | None = None,
     *,
     reason: str | None = None,
+    as_text: bool = False,
 ) -> None:
     """Add a line to the history of ``subject``.
 
-    Unchanged columns are left out; of hidden ones only the name is stored.
+    Unchanged columns are left out; of hidden ones only the name is stored. ``as_text``: its time, as older versions of
+    the database have it.
     """
-    record_all(work, [Line(subject, subject_id, what, changes, reason)])
+    record_all(work, [Line(subject, subject_id, what, changes, reason)], as_text=as_text)
 
 
-def record_all(work: Work, lines: Sequence[Line]) -> None:
+def record_all(work: Work, lines: Sequence[Line], *, as_text: bool = False) -> None:
     """Add lines in their order, as ``record`` does, by one statement for all."""
     if not lines:
         return
     by = {
-        "at": time.stored(work.now),
+        "at": time.utc_text(work.now) if as_text else time.stored(work.now),
         "user_id": work.actor.user_id,
         "by_system": int(work.actor.system),
         "command": work.actor.command,

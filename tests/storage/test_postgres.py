@@ -8,6 +8,7 @@ from typing import Any
 import psycopg2
 import pytest
 
+from salescli.storage.clauses import month_of
 from salescli.storage.postgres import schema, statements
 from tests import postgres_server
 from tests.shop import Shop
@@ -120,7 +121,7 @@ def test_views_show_what_they_show_in_a_file(shop: Shop, there: Any) -> None:
 def test_what_a_file_refuses_is_refused(change: str, why: str, shop: Shop, there: Any) -> None:
     copy(shop, there)
     there.cursor().execute(
-        "INSERT INTO closed_months (month, closed_at, user_id) SELECT DISTINCT substr(completed_on, 1, 7), 'now', 1"
+        f"INSERT INTO closed_months (month, closed_at, user_id) SELECT DISTINCT {month_of('completed_on')}, 0, 1"
         " FROM orders WHERE completed_on IS NOT NULL ON CONFLICT (month) DO NOTHING"
     )
     with pytest.raises(psycopg2.IntegrityError, match=why):

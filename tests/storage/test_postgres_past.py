@@ -312,7 +312,7 @@ ATTACKS = (
                 "attempts",
                 "INSERT INTO attempts (id, kind, invoice_id, customer_id, number, reference, payment_system_id, status,"
                 " amount_minor, currency, owned_at, started_at, settled_at)"
-                " VALUES (9, 'charge', 2, 1, 9, 'r', 1, 'succeeded', 1, 'EUR', '', '', '')",
+                " VALUES (9, 'charge', 2, 1, 9, 'r', 1, 'succeeded', 1, 'EUR', 0, 0, 0)",
             ),
             ("change an order, without a line", "orders", "UPDATE orders SET comment = 'x' WHERE id = 2"),
             ("change a payment, without a line", "invoices", "UPDATE invoices SET fee_minor = 1 WHERE id = 2"),

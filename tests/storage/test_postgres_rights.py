@@ -72,7 +72,7 @@ def _line(said: str) -> str:
     """Return a line of history of whoever writes it, of this subject, its id, and what."""
     return (
         "INSERT INTO history (id, at, user_id, by_system, subject, subject_id, what, changes) SELECT (SELECT max(id) +"
-        f" 1 FROM history), to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), id, 0, {said},"
+        f" 1 FROM history), extract(epoch FROM now())::bigint, id, 0, {said},"
         " '{}' FROM users WHERE login = session_user"
     )
 

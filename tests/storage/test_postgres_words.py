@@ -79,7 +79,7 @@ def test_a_search_finds_the_same(house: House, there: Any) -> None:
 def test_a_search_uses_an_index_that_follows_its_table(there: Any) -> None:
     there.execute(
         "INSERT INTO customers (id, name, name_key, created_at)"
-        " SELECT 1000 + n, 'Anna ' || n, '', 'now' FROM generate_series(1, 3000) AS numbers (n)"
+        " SELECT 1000 + n, 'Anna ' || n, '', 0 FROM generate_series(1, 3000) AS numbers (n)"
     )
     there.execute("ANALYZE customers")
     first = f"{FOUND_CUSTOMERS.format(query='?')} LIMIT 101"
@@ -87,7 +87,7 @@ def test_a_search_uses_an_index_that_follows_its_table(there: Any) -> None:
     assert "customers_search_words" in str(there.fetchall())
     there.execute(
         "INSERT INTO offers (id, number, name, name_key, price_minor, currency, created_at)"
-        " VALUES (1, 'A1', 'Course', 'course', 1, 'EUR', 'now')"
+        " VALUES (1, 'A1', 'Course', 'course', 1, 'EUR', 0)"
     )
     for sql, values in (
         ("INSERT INTO offers_search (offers_search, rowid, name) VALUES ('delete', ?, ?)", (1, "Course")),

@@ -153,7 +153,8 @@ def _leave_home(
         actor, remark = who
         work = Work(connection, actor, now, database.zone(connection))
         changes = {"home": (before, home), "from": (None, name)}
-        history.record(work, "file", None, "restored", changes, reason=remark)
+        older = database.version_of(connection) < history.NUMBERS_SINCE
+        history.record(work, "file", None, "restored", changes, reason=remark, as_text=older)
 
 
 def _states(source: Path) -> list[tuple[int, int] | None]:

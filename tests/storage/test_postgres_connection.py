@@ -16,6 +16,7 @@ from salescli.storage import database, new_file
 from salescli.storage.postgres import connection as postgres
 from tests import moved, postgres_server
 from tests.postgres_server import Shops
+from tests.trips import trips
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +106,29 @@ def test_many_rows_are_inserted_in_few_statements_and_counted(there: Any) -> Non
     assert database.setting(there, "n1200") == "50%"
     there.execute("ROLLBACK")
     assert not there.in_transaction
+
+
+def test_many_rows_are_changed_by_one_statement(there: Any) -> None:
+    columns = '(id BIGINT, status TEXT COLLATE "C", note TEXT, number BIGINT)'
+    there.run([f"CREATE TEMPORARY TABLE changing {columns}"])
+    statuses = ("live", "live", "done", "live")
+    there.executemany("INSERT INTO changing VALUES (?, ?, 'kept', 7)", list(enumerate(statuses)))
+    sql = (
+        "UPDATE changing SET status = :status, note = coalesce(:note, note), number = :number"
+        " WHERE id = :id AND status = :status_was"
+    )
+    notes = (None, "50% of it's", "new", None)
+    rows = [
+        {"id": id, "status": "done", "status_was": "live", "note": note, "number": None}
+        for id, note in enumerate(notes)
+    ]
+    with trips(there) as sent:
+        assert there.executemany(sql, rows).rowcount == 3
+    assert len(sent) == 1
+    changed = [tuple(row) for row in there.execute("SELECT * FROM changing ORDER BY id")]
+    assert changed == [
+        (0, "done", "kept", None), (1, "done", "50% of it's", None), (2, "done", "kept", 7), (3, "done", "kept", None),
+    ]  # fmt: skip
 
 
 def test_one_writer_at_a_time(there: Any, url: str) -> None:

@@ -17,7 +17,7 @@ from salescli.errors import BadData, NotPermitted, SalesError
 from salescli.storage import database
 from salescli.storage.postgres import guards
 from salescli.storage.postgres.driver import errors, extensions, psycopg2
-from salescli.storage.postgres.statements import translated
+from salescli.storage.postgres.statements import of_all_rows, translated
 
 SHOP = "salescli"  # the schema of a shop
 IN_SHOP = f"SET LOCAL search_path TO {SHOP}; "  # of a transaction, or of the statement that it stands before
@@ -88,20 +88,37 @@ class Cursor:
         return self
 
     def executemany(self, sql: str, rows: Iterable[Any]) -> Cursor:
-        """Execute a statement for each of the rows; those to insert go in a few statements."""
-        values, changed, rest = _INSERT_VALUES.fullmatch(translated(sql)), 0, iter(rows)
-        there = "" if self._connection.in_transaction else IN_SHOP
+        """Execute a statement for each of the rows; those to insert go in a few statements.
+
+        So do changes whose values have names: no row may be changed by two of them.
+        """
+        changed, rest = 0, iter(rows)
         with errors_by_our_names(self._connection):
             while part := list(islice(rest, ROWS_AT_ONCE)):
-                if values is None:
-                    self._held.executemany(there + translated(sql), part)
+                there = "" if self._connection.in_transaction else IN_SHOP
+                if joined := self._joined(sql, part):
+                    self._held.execute(there.encode() + joined)
                 else:
-                    places = b",".join(self._held.mogrify(values[2], row) for row in part)
-                    head, tail = (values[each].replace("%%", "%").encode() for each in (1, 3))
-                    self._held.execute(there.encode() + head + places + tail)
+                    self._held.executemany(there + translated(sql), part)
                 changed += self._held.rowcount
         self.rowcount = changed
         return self
+
+    def _joined(self, sql: str, rows: Sequence[Any]) -> bytes | None:
+        """Return one statement for all rows; None if it must be executed for each."""
+        if values := _INSERT_VALUES.fullmatch(translated(sql)):
+            head, tail = (values[each].replace("%%", "%").encode() for each in (1, 3))
+            return head + self._listed(values[2], rows) + tail
+        if len(rows) > 1 and isinstance(rows[0], Mapping) and (parts := of_all_rows(sql, _differing(rows))):
+            head, row, tail = parts
+            return self._mogrified(head, rows[0]) + self._listed(row, rows) + self._mogrified(tail, rows[0])
+        return None
+
+    def _listed(self, places: str, rows: Sequence[Any]) -> bytes:
+        return b",".join(self._mogrified(places, row) for row in rows)
+
+    def _mogrified(self, sql: str, values: Any) -> bytes:
+        return bytes(self._held.mogrify(sql, values))
 
     @cached_property
     def rowcount(self) -> int:
@@ -147,6 +164,12 @@ class Cursor:
     def close(self) -> None:
         """Forget the rows."""
         self._held.close()
+
+
+def _differing(rows: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the names under which rows hold different values."""
+    first = rows[0]
+    return frozenset(name for name in first if any(row[name] != first[name] for row in rows))
 
 
 @lru_cache(1000)

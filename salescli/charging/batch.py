@@ -108,9 +108,9 @@ class Batch:
             self.ill[system.id] = after
             self.systems[system.id] = replace(system, failures=after[0], paused_until=after[1])
 
-    def write(self) -> None:
-        """Write the changes, then do what reads them."""
-        self.changes.write()
+    def write(self, *others: many.Statement) -> None:
+        """Write the changes, with others in one trip to a server, then do what reads them."""
+        self.changes.write(*others)
         for id, (failures, paused) in self.ill.items():
             columns = {"failures": failures, "paused_until": paused}
             database.update(self.work.connection, "payment_systems", id, columns)

@@ -22,7 +22,9 @@ from salescli.storage.postgres.statements import of_all_rows, translated
 SHOP = "salescli"  # the schema of a shop
 IN_SHOP = f"SET LOCAL search_path TO {SHOP}; "  # of a transaction, or of the statement that it stands before
 ROWS_AT_ONCE = 500
+_COUNT = "salescli.changed_"  # settings of a transaction
 _BEGIN = re.compile(r"BEGIN( IMMEDIATE)?(; .*)?")
+_OF_A_PART = frozenset(("SAVEPOINT part", "RELEASE part"))  # nobody waits for what they answer
 _INSERT = re.compile(r"(?s)\s*INSERT INTO (\w+) .*")
 _INSERT_VALUES = re.compile(r"(?s)(\s*INSERT INTO \w+ (?:\([^()]*\) )?VALUES )(\([^()]*(?:\([^()]*\)[^()]*)*\))(.*)")
 _IN_DOUBT = (errors.LockNotAvailable, errors.DeadlockDetected, errors.QueryCanceled)
@@ -78,8 +80,10 @@ class Cursor:
         with errors_by_our_names(self._connection):
             if begin := _BEGIN.fullmatch(sql):
                 self._connection.begin(self._held, begin[2] or "", writing=begin[1] is not None)
+            elif sql in _OF_A_PART and self._connection.in_transaction:
+                self._connection.waits(sql)
             else:
-                there = "" if self._connection.in_transaction else IN_SHOP
+                there = self._connection.before()
                 self._held.execute(there + translated(sql), values if isinstance(values, Mapping) else tuple(values))
         inserted = _INSERT.fullmatch(sql)
         self._table = inserted[1] if inserted else ""
@@ -95,14 +99,40 @@ class Cursor:
         changed, rest = 0, iter(rows)
         with errors_by_our_names(self._connection):
             while part := list(islice(rest, ROWS_AT_ONCE)):
-                there = "" if self._connection.in_transaction else IN_SHOP
                 if joined := self._joined(sql, part):
-                    self._held.execute(there.encode() + joined)
+                    self._held.execute(self._connection.before().encode() + joined)
                 else:
-                    self._held.executemany(there + translated(sql), part)
+                    self._connection.send_waiting()
+                    self._held.executemany(self._connection.before() + translated(sql), part)
                 changed += self._held.rowcount
         self.rowcount = changed
         return self
+
+    def execute_all(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> list[int]:
+        """Execute statements, each for each of its rows, in one trip, and return how many rows each changed.
+
+        Of several in one text the driver gives the last one's answer: the counts are noted, and asked for at its end.
+        """
+        if not statements:
+            return []
+        with errors_by_our_names(self._connection):
+            sent = [b"; ".join(self._counted(n, sql, rows)) for n, (sql, rows) in enumerate(statements)]
+            counts = ", ".join(f"CAST(current_setting('{_COUNT}{n}') AS bigint)" for n in range(len(statements)))
+            there = self._connection.before().encode()
+            self._held.execute(there + b"; ".join((*sent, f"SELECT {counts}".encode())))
+            return list(self._held.fetchone())
+
+    def _counted(self, number: int, sql: str, rows: Sequence[Any]) -> Iterator[bytes]:
+        """Yield the statements for all rows, each of which adds to the count of that number."""
+        name, so_far = f"{_COUNT}{number}", "0"
+        for first in range(0, len(rows), ROWS_AT_ONCE):
+            part = rows[first : first + ROWS_AT_ONCE]
+            joined = self._joined(sql, part)
+            each = [joined] if joined else [self._mogrified(translated(sql), row) for row in part]
+            for statement in each:
+                noted = f"SELECT set_config('{name}', CAST({so_far} + count(*) AS text), true) FROM done"
+                yield b"WITH done AS (" + statement + b" RETURNING 1) " + noted.encode()
+                so_far = f"CAST(current_setting('{name}') AS bigint)"
 
     def _joined(self, sql: str, rows: Sequence[Any]) -> bytes | None:
         """Return one statement for all rows; None if it must be executed for each."""

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from salescli.storage.postgres.driver import extensions
-
 
 @contextmanager
 def trips(connection: Any) -> Iterator[list[str]]:
     """Gather the statements of a session, those that went together in one text."""
+    from salescli.storage.postgres.driver import extensions  # tests of files do without
+
     sent: list[str] = []
 
     class Counted(extensions.cursor):  # type: ignore[misc]  # of a driver without types

@@ -57,6 +57,9 @@ class Server(Protocol):
     def next_numbers(self, tables: Sequence[str]) -> list[int]:
         """Return the numbers of the next rows of tables; the transaction writes."""
 
+    def fetch_all(self, queries: Sequence[tuple[str, Sequence[Any]]]) -> list[list[Row]]:
+        """Return the rows of several queries, in one trip; bytes in them become text."""
+
     def execute_all(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> list[int]:
         """Execute statements, each for each of its rows, in one trip, and return how many rows each changed."""
 

@@ -1,6 +1,8 @@
 """Many rows of a table at once: read by their ids, inserted or changed by one statement for each set of columns.
 
-rows -> ``inserts``, ``updates``: statements -> ``write``: those of several tables go to a server in one trip
+``with_ids``: queries -> ``read``; rows -> ``inserts``, ``updates``: statements -> ``write``
+
+What is read or written together goes to a server in one trip.
 
 Table and column names come from code, never from a user.
 """
@@ -20,6 +22,29 @@ class Statement(NamedTuple):
     table: str
     sql: str
     rows: Sequence[Mapping[str, Any]]
+
+
+class Query(NamedTuple):
+    """A query with its values."""
+
+    sql: str
+    values: Sequence[Any] = ()
+
+
+def read(connection: sqlite3.Connection, *queries: Query) -> list[list[sqlite3.Row]]:
+    """Return the rows of queries of which none needs another's, in one trip to a server.
+
+    Bytes, such as digests of imports, come from a server as text.
+    """
+    if there := engine.server(connection):
+        return there.fetch_all(queries)
+    return [connection.execute(*one).fetchall() for one in queries]
+
+
+def with_ids(table: str, ids: Iterable[int], columns: str = "*") -> Query:
+    """Return the query for the rows of a table with these ids."""
+    wanted = sorted(set(ids))
+    return Query(f"SELECT {columns} FROM {table} WHERE id IN ({', '.join('?' * len(wanted))})", wanted)
 
 
 def write(connection: sqlite3.Connection, statements: Iterable[Statement]) -> None:

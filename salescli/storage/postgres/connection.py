@@ -124,6 +124,10 @@ class Connection:
         """Execute a statement for each of the rows, as Cursor.executemany does."""
         return self.cursor().executemany(sql, rows)
 
+    def fetch_all(self, queries: Sequence[tuple[str, Sequence[Any]]]) -> list[list[Any]]:
+        """Return the rows of several queries, as Cursor.fetch_all does."""
+        return self.cursor().fetch_all(queries)
+
     def execute_all(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> list[int]:
         """Execute statements, each for its rows, in one trip, and return how many rows each changed."""
         return self.cursor().execute_all(statements)

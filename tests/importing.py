@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from salescli.errors import BadData
 from salescli.imports.csv_file import Problem
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting
+from salescli.rules import time
 from tests.conftest import House
 
 TABLES = ("orders", "invoices", "refunds", "recurring", "customers", "offers", "categories", "payment_systems", "users")
@@ -33,6 +35,17 @@ def contents(house: House) -> dict[str, list[tuple[Any, ...]]]:
     """Return every row of every table that an import can write."""
     tables = (*TABLES, "history")
     return {table: [tuple(row) for row in house.connection.execute(f"SELECT * FROM {table}")] for table in tables}
+
+
+def shown(row: sqlite3.Row) -> dict[str, Any]:
+    """Return a row by its columns, instants and days as text."""
+    return {name: _as_text(name, row[name]) for name in row.keys()}  # noqa: SIM118 - a row is no dict
+
+
+def _as_text(column: str, value: Any) -> Any:
+    if value is None or not column.endswith(("_at", "_on")):
+        return value
+    return time.stored_text(value) if column.endswith("_at") else time.day_text(value)
 
 
 def refused(house: House, run: Callable[..., ImportCounts], content: bytes, **options: Any) -> list[str]:

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from tests.conftest import House
 
 
+def stored(instant: str) -> int:
+    """Return an instant, written in UTC, as the database keeps it."""
+    return time.stored(time.from_text(instant))
+
+
 @dataclass
 class Story:
     """What happens in a file from moment to moment. Times are the account's local times, ``2026-03-01 10:00``."""
@@ -129,7 +134,7 @@ class Story:
     def next_date(self, id: int) -> str | None:
         """Return a recurring order's next payment date as local text."""
         stored = self.plan(id).next_payment_at
-        return stored and time.local_text(stored, self.house.zone)[:16]
+        return None if stored is None else time.local_text(stored, self.house.zone)[:16]
 
     def invoices(self, order_id: int) -> list[tuple[str, int]]:
         """Return (status, amount) of an order's invoices."""

@@ -82,8 +82,8 @@ def erase_all(work: Work, people: Sequence[str], *, reason: str | None = None) -
 
 def _erase(work: Work, words: str, why: str | None) -> Erased:
     found = customers.find(work.connection, words, whole=True)
-    values = {"id": found["id"], "now": time.utc_text(work.now)}
-    if not found["erased_at"]:
+    values = {"id": found["id"], "now": time.stored(work.now)}
+    if found["erased_at"] is None:
         _check_nothing_under_way(work.connection, values)
         _remember(work.connection, found["id"])
         for subject, ids in _WITH_REASONS.items():
@@ -96,7 +96,7 @@ def _erase(work: Work, words: str, why: str | None) -> Erased:
     orders, recurring = (
         work.connection.execute(f"SELECT count(*) FROM ({ids})", values).fetchone()[0] for ids in (_ORDERS, _RECURRING)
     )
-    return Erased(found["id"], orders, recurring, bool(found["erased_at"]))
+    return Erased(found["id"], orders, recurring, found["erased_at"] is not None)
 
 
 def sweep(connection: engine.Connection, *erased: Erased) -> None:

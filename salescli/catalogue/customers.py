@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from salescli.catalogue import records
 from salescli.catalogue.records import Words
 from salescli.errors import BadData, WrongStatus
-from salescli.rules import names, permissions, text
+from salescli.rules import names, permissions, text, time
 from salescli.rules.numbers import is_record_number
 from salescli.storage import database, engine
 
@@ -59,9 +59,10 @@ def buyer(connection: engine.Connection, words: str) -> engine.Row:
 
 def check_not_erased(customer: engine.Row) -> None:
     """Raise WrongStatus if the customer's personal data was erased; nothing new is recorded for them."""
-    if customer["erased_at"]:
+    if customer["erased_at"] is not None:
+        day = time.stored_text(customer["erased_at"])[:10]
         raise WrongStatus(
-            f"customer {customer['id']} was erased on {customer['erased_at'][:10]}, and no new data is kept of them;"
+            f"customer {customer['id']} was erased on {day}, and no new data is kept of them;"
             " if they came back, add them again: salescli customers add"
         )
 

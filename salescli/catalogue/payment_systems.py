@@ -31,8 +31,8 @@ class PaymentSystem:
     environment: str
     active: bool
     failures: int
-    paused_until: str | None
-    checked_at: str | None  # when a person checked there what another copy of the database did
+    paused_until: int | None
+    checked_at: int | None  # when a person checked there what another copy of the database did
 
     @classmethod
     def from_row(cls, row: engine.Row) -> PaymentSystem:

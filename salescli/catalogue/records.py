@@ -56,7 +56,7 @@ def add(work: Work, noun: Noun, words: Words) -> int:
 
 def create(work: Work, noun: Noun, values: Mapping[str, Any]) -> int:
     """Insert checked values with a history line; the caller holds the transaction and checked the permission."""
-    row = {**values, "created_at": time.utc_text(work.now)}
+    row = {**values, "created_at": time.stored(work.now)}
     id = database.insert(work.connection, noun.table, row)
     _index(work.connection, noun, "id = ?", id)
     changes = {name: (None, value) for name, value in values.items()}

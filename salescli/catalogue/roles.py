@@ -17,7 +17,7 @@ FIELDS = ("name", "permissions")
 def add_ready(connection: engine.Connection, now: datetime) -> None:
     """Add the predefined roles to a new database; the caller holds the transaction."""
     for name, allowed in permissions.READY.items():
-        row = {"name": name, "permissions": _stored(allowed), "created_at": time.utc_text(now)}
+        row = {"name": name, "permissions": _stored(allowed), "created_at": time.stored(now)}
         database.insert(connection, "roles", row)
 
 

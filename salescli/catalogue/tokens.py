@@ -60,7 +60,7 @@ def save(
                 "customer_id": found["id"],
                 "payment_system_id": system.id,
                 "token": token,
-                "created_at": time.utc_text(work.now),
+                "created_at": time.stored(work.now),
             }
             id = database.insert(work.connection, "saved_tokens", values)
             changes = {"payment_system_id": (None, system.id)}

@@ -12,7 +12,7 @@ from salescli.rules import names, permissions, sale_shares, text
 from salescli.rules.numbers import is_record_number
 from salescli.rules.permissions import Actor
 from salescli.rules.sale_shares import Shares
-from salescli.rules.time import utc_text
+from salescli.rules.time import stored
 from salescli.storage import database, engine
 
 FIELDS = ("login", "name", "role", "active", "sells", "shares")
@@ -22,7 +22,7 @@ def register_owner(connection: engine.Connection, login: str, name: str, now: da
     """Add the predefined roles to a new database, register the person who runs ``init`` as owner, and return them."""
     roles.add_ready(connection, now)
     drafted = _draft(connection, {"login": login, "name": name, "role": permissions.OWNER}, None)
-    database.insert(connection, "users", {**drafted, "created_at": utc_text(now)})
+    database.insert(connection, "users", {**drafted, "created_at": stored(now)})
     return actors.acting(connection, drafted["login"])
 
 

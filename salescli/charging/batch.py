@@ -41,7 +41,7 @@ class Batch:
     recurring: dict[int, Recurring] = field(default_factory=dict)
     systems: dict[int, PaymentSystem] = field(default_factory=dict)
     tried: frozenset[int] = frozenset()  # the invoices with a charge that was declined
-    ill: dict[int, tuple[int, str | None]] = field(default_factory=dict)  # payment systems whose failures changed
+    ill: dict[int, tuple[int, int | None]] = field(default_factory=dict)  # payment systems whose failures changed
     afterwards: list[Callable[[], object]] = field(default_factory=list)  # what is rare, and reads what was written
 
     @property
@@ -99,12 +99,16 @@ class Batch:
         """Change a recurring order of the batch."""
         self.recurring[before.id] = recurring.change(self.changes, before, after, what, reason=reason)
 
-    def counted_on(self, subject: str, id: int, day: str) -> str:
-        """Return the day on which money that moved on ``day`` counts, with a line of history if that is another."""
+    def counted_on(self, subject: str, id: int, number: int) -> int:
+        """Return the day on which money that moved on a day counts, with a line of history if that is another.
+
+        Both are numbers, as they are stored.
+        """
+        day = time.day_of(number)
         counts = closing.first_open(day, self.closed)
         if counts != day:
             self.changes.line(subject, id, closed_months.counts_on(counts, day))
-        return counts
+        return time.day_number(counts)
 
     def note_health(self, attempt: Attempt, *, failed: bool) -> None:
         """Count a payment system's technical failures in a row, and pause it after three, for 2, 4 … 30 minutes."""
@@ -190,7 +194,7 @@ def take(batch: Batch, invoice: Invoice, paid_at: datetime) -> None:
         batch.change_order(order, "payment received", {"paid_minor": paid})
 
 
-def _health(system: PaymentSystem, *, failed: bool, now: datetime) -> tuple[int, str | None] | None:
+def _health(system: PaymentSystem, *, failed: bool, now: datetime) -> tuple[int, int | None] | None:
     """Return a payment system's technical failures in a row, and until when it is paused; None: as before."""
     failures = system.failures + 1 if failed else 0
     if (failures, system.paused_until) == (0, None) and system.failures == 0:
@@ -198,4 +202,4 @@ def _health(system: PaymentSystem, *, failed: bool, now: datetime) -> tuple[int,
     if failures < FAILURES_UNTIL_PAUSE:
         return failures, None
     minutes = min(PAUSE_MAX_MINUTES, 2 ** min(failures - FAILURES_UNTIL_PAUSE + 1, 5))
-    return failures, time.utc_text(now + timedelta(minutes=minutes))
+    return failures, time.stored(now + timedelta(minutes=minutes))

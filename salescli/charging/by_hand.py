@@ -186,9 +186,13 @@ def _since_begun(work: Work, one: Recurring) -> Work:
     if not work.dated:
         return work
     initial = orders.get(work.connection, one.initial_order_id) if one.initial_order_id else None
-    first = (initial.completed_at or initial.created_at) if initial else one.anchor_at
-    began = time.from_text(min(first, one.anchor_at))
+    began = time.from_stored(min(_began_at(initial) if initial else one.anchor_at, one.anchor_at))
     return work.at(happened.since(work.now, began, work.zone, what=f"recurring order {one.id} began at"))
+
+
+def _began_at(initial: Order) -> int:
+    """Return when an order began its recurring order; one that was never paid, when it was made."""
+    return initial.created_at if initial.completed_at is None else initial.completed_at
 
 
 def _check_recordable(work: Work, one: Recurring, system: PaymentSystem) -> None:
@@ -232,10 +236,11 @@ def confirm_payment(
 
 def _since_paid(work: Work, order: Order) -> Work:
     """Return the context at the time that a person gave. Raise BadData for a time before the order's last payment."""
-    paid = [invoice.paid_at for invoice in invoices.of_order(work.connection, order.id) if invoice.paid_at]
+    of_order = invoices.of_order(work.connection, order.id)
+    paid = [invoice.paid_at for invoice in of_order if invoice.paid_at is not None]
     if not (work.dated and paid):
         return work
-    last = time.from_text(max(paid))
+    last = time.from_stored(max(paid))
     return work.at(happened.since(work.now, last, work.zone, what=f"order {order.id} was last paid at"))
 
 

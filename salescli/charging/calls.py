@@ -70,7 +70,7 @@ def warn_if_cut(attempt: Attempt) -> Iterator[None]:
 
 def look_up(attempt: Attempt, gateway: Gateway) -> Answer:
     """Look up the outcome of the attempt's reference, outside any transaction."""
-    since = time.from_text(attempt.started_at)
+    since = time.from_stored(attempt.started_at)
     return replace(ask(lambda: gateway.lookup(attempt.reference, attempt.gateway_id, since)), looked_up=True)
 
 

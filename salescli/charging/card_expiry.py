@@ -19,7 +19,7 @@ _LOOKED = "cards_looked_on"
 
 def note_expiring(work: Work) -> int:
     """Note the cards that expire before a payment of the next two weeks, each once, and return how many; once a day."""
-    today = time.local_day(work.now, work.zone)
+    today = time.local_day(work.now, work.zone).isoformat()
     if database.setting(work.connection, _LOOKED) == today:
         return 0
     with database.transaction(work.connection):
@@ -34,20 +34,20 @@ def note_expiring(work: Work) -> int:
                 continue
             told.add(card["id"])
             database.update(work.connection, "cards", card["id"], {"told": card["expires"]})
-            changes = {"card_expires": (None, card["expires"]), "next_payment_at": (None, time.utc_text(payment))}
+            changes = {"card_expires": (None, card["expires"]), "next_payment_at": (None, time.stored(payment))}
             history.record(work.as_system(), "recurring", planned.id, "card expires", changes)
     return len(told)
 
 
 def _untold(connection: engine.Connection, now: datetime) -> list[engine.Row]:
     """Return the cards of which nothing was told, each with its recurring orders, the soonest payment first."""
-    soon = time.utc_text(now + NOTICE)
+    soon = now + NOTICE
     return connection.execute(
         "SELECT c.id, c.expires, r.id AS recurring_id FROM recurring r"
         " JOIN cards c ON c.payment_system_id = r.payment_system_id AND c.token = r.token"
         " WHERE r.status = 'active' AND r.next_payment_at <= :soon AND c.expires < :month"
         " AND (c.told IS NULL OR c.told <> c.expires) ORDER BY r.next_payment_at, r.id",
-        {"soon": soon, "month": soon[:7]},
+        {"soon": time.stored(soon), "month": time.utc_text(soon)[:7]},
     ).fetchall()
 
 
@@ -55,7 +55,8 @@ def _first_after(planned: Recurring, expires: str, work: Work) -> datetime | Non
     """Return the first planned payment after a card's last month; None if all are made before."""
     year, month = map(int, expires.split("-"))
     ended = time.start_of(date(year + month // 12, month % 12 + 1, 1), work.zone)
-    payment = time.from_text(planned.next_payment_at or "")
+    assert planned.next_payment_at is not None  # it is soon
+    payment = time.from_stored(planned.next_payment_at)
     left = planned.remaining
     while payment < ended:
         if left is not None:

@@ -9,7 +9,7 @@ from salescli.charging import batch, pay, settle
 from salescli.charging.settle import MoneyBack
 from salescli.errors import BadData, WrongStatus
 from salescli.gateways.answers import Answer
-from salescli.rules import happened, money, permissions, time
+from salescli.rules import happened, money, permissions
 from salescli.sales import closed_months, customer_credit, invoices, orders
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
@@ -60,10 +60,8 @@ def _wanted(order: Order, amount: str | None, held: int) -> int:
 def _move(work: Work, order_id: int, source_id: int, minor: int) -> Invoice:
     """Move credit from a payment to an order, as money back of the one and a payment of the other."""
     source = invoices.get(work.connection, source_id)
-    came = time.from_text(source.paid_at or source.attempted_at)
-    work = work.at(
-        happened.since(work.now, came, work.zone, what=f"invoice {source.id}, whose credit it is, was paid at")
-    )
+    what = f"invoice {source.id}, whose credit it is, was paid at"
+    work = work.at(happened.since(work.now, source.came_at, work.zone, what=what))
     values = {
         "amount_minor": minor,
         "currency": source.currency,

@@ -194,9 +194,9 @@ def dated(known: Answer, due: Recurring | None) -> Answer:
     From it on, each payment that another copy may have made, too, is looked up in turn: none is skipped as late and, at
     a later date, sent under the number that the other gave it.
     """
-    if known.result is None or known.result.created_at or due is None:
+    if known.result is None or known.result.created_at or due is None or due.due_at is None:
         return known
-    return replace(known, result=replace(known.result, created_at=due.due_at))
+    return replace(known, result=replace(known.result, created_at=time.stored_text(due.due_at)))
 
 
 def prepared(run: ChargingRun, answered: Sequence[tuple[ClaimedPayment, Answer]]) -> list[ClaimedPayment]:
@@ -302,9 +302,10 @@ def charge_now(run: ChargingRun, id: int) -> None:
     run.held = elsewhere.held(run.work, run.gateways)
     with database.transaction(run.work.connection):
         due = recurring.get(run.work.connection, id)
-        if due.status != "active" or due.next_payment_at is None or due.next_payment_at > time.utc_text(run.work.now):
-            following = due.next_payment_at and time.local_text(due.next_payment_at, run.work.zone)
-            raise WrongStatus(f"recurring order {id} has no payment due now; its next date: {following or 'none'}")
+        if due.status != "active" or due.next_payment_at is None or due.next_payment_at > time.stored(run.work.now):
+            following = due.next_payment_at
+            date = "none" if following is None else time.local_text(following, run.work.zone)
+            raise WrongStatus(f"recurring order {id} has no payment due now; its next date: {date}")
         if line := run.held.line_of(run.work.connection, due):
             raise WrongStatus(line)
         recurring.check_readable(due, now=run.work.now, zone=run.work.zone)

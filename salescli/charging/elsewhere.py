@@ -36,7 +36,7 @@ class Held:
     ``lines``: the id of such a payment system -> what a person has to do.
     """
 
-    before: str = ""
+    before: int = 0
     lines: dict[int, str] = field(default_factory=dict)
 
     def line_of(self, connection: engine.Connection, due: Recurring) -> str | None:
@@ -110,7 +110,9 @@ def other_copies(connection: engine.Connection, several: Sequence[Attempt], gate
         return {}
     begun = _begun_before(connection, several, resumed.at)
     rows = connection.execute("SELECT * FROM payment_systems WHERE gateway <> 'manual'").fetchall() if begun else ()
-    unchecked = [one for one in map(PaymentSystem.from_row, rows) if (one.checked_at or "") < resumed.at]
+    unchecked = [
+        one for one in map(PaymentSystem.from_row, rows) if one.checked_at is None or one.checked_at < resumed.at
+    ]
     unsent = attempts.unsent(connection, [one.invoice_id for one in begun])
     return {
         one.id: _other_copy(
@@ -131,26 +133,26 @@ def _other_copy(
     attempt: Attempt, systems: Sequence[tuple[PaymentSystem, Gateway]], unsent: Sequence[int], resumed: Resumed
 ) -> OtherCopy:
     numbers = (*unsent, attempt.number, attempt.number + 1)
-    since = time.from_text(resumed.known_until or attempt.started_at)
+    since = attempt.started_at if resumed.known_until is None else resumed.known_until
     base = attempt.reference.rpartition(":")[0]
     own, refunded = (
         (attempt.payment_system_id, attempt.number),
         attempt.gateway_id if attempt.kind == "refund" else None,
     )
-    return OtherCopy(tuple(systems), base, own, numbers, since, refunded)
+    return OtherCopy(tuple(systems), base, own, numbers, time.from_stored(since), refunded)
 
 
-def _begun_before(connection: engine.Connection, several: Sequence[Attempt], moment: str) -> list[Attempt]:
+def _begun_before(connection: engine.Connection, several: Sequence[Attempt], moment: int) -> list[Attempt]:
     """Return those whose payment, or whose order if it is no recurring one, may have been begun before ``moment``."""
     plans = recurring.begun_before(connection, [one.recurring_id for one in several if one.recurring_id], moment)
     ordered = orders.of_invoices_before(connection, [one.invoice_id for one in several if not one.recurring_id], moment)
     return [one for one in several if one.recurring_id in plans or (not one.recurring_id and one.invoice_id in ordered)]
 
 
-def may_be_done(connection: engine.Connection, since: str, now: datetime) -> bool:
+def may_be_done(connection: engine.Connection, since: int, now: datetime) -> bool:
     """Return whether a payment or refund of what exists ``since`` then may have been made without our knowing."""
     resumed = home.resumed(connection)
-    return abs(now - time.from_text(since)) > LATE or (resumed is not None and since <= resumed.at)
+    return abs(now - time.from_stored(since)) > LATE or (resumed is not None and since <= resumed.at)
 
 
 def payments_may_be_made(connection: engine.Connection, several: Sequence[Recurring], now: datetime) -> set[int]:
@@ -158,14 +160,14 @@ def payments_may_be_made(connection: engine.Connection, several: Sequence[Recurr
 
     Lateness counts from the planned date, not the retry's: a retry's attempt may have been made elsewhere too.
     """
-    late = {due.id for due in several if due.due_at and now - time.from_text(due.due_at) > LATE}
+    late = {due.id for due in several if due.due_at is not None and now - time.from_stored(due.due_at) > LATE}
     resumed = home.resumed(connection)
     if resumed is None:
         return late
     return late | recurring.begun_before(connection, [due.id for due in several], resumed.at)
 
 
-def check_tells(work: Work, system: PaymentSystem, gateway: Gateway, since: str) -> None:
+def check_tells(work: Work, system: PaymentSystem, gateway: Gateway, since: int) -> None:
     """Raise WrongStatus if another copy may have acted on what exists ``since`` then, and the gateway cannot tell.
 
     Call it outside a transaction: a gateway that is a program is asked what it can do.
@@ -200,7 +202,7 @@ def confirm_checked(work: Work, words: str, reason: str) -> PaymentSystem:
     why = text.text(reason, "the reason")
     system = payment_systems.find(work.connection, words)
     with database.transaction(work.connection):
-        checked = time.utc_text(work.now)
+        checked = time.stored(work.now)
         database.update(work.connection, "payment_systems", system.id, {"checked_at": checked})
         changes = {"checked_at": (system.checked_at, checked)}
         history.record(work, "payment system", system.id, "checked for other copies", changes, reason=why)
@@ -219,15 +221,15 @@ def _tells(system: PaymentSystem, gateway: Gateway, resumed: Resumed, now: datet
         return True  # the first is a gateway that cannot be used at all
     if gateway.key_ttl_seconds is None:
         return "idempotent" in able
-    if not resumed.known_until:
+    if resumed.known_until is None:
         return False
-    ago = now - time.from_text(resumed.known_until)  # behind its own record, the clock is wrong
+    ago = now - time.from_stored(resumed.known_until)  # behind its own record, the clock is wrong
     return timedelta(0) <= ago and answers.recognises(gateway, able, ago)
 
 
 def _cannot_tell(work: Work, system: PaymentSystem, resumed: Resumed) -> str:
     until = time.local_text(resumed.at, work.zone)
-    if resumed.known_until:
+    if resumed.known_until is not None:
         until = f"between {time.local_text(resumed.known_until, work.zone)} and {until}"
     else:
         until = f"before {until}"

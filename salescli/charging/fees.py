@@ -14,7 +14,6 @@ from salescli.charging.due_payments import ChargingRun
 from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import ReportsFees
-from salescli.rules import time
 from salescli.sales import closed_months, invoices
 from salescli.sales.invoices import Invoice
 from salescli.storage import database
@@ -71,5 +70,4 @@ def _record(run: ChargingRun, due: Invoice, answer: Answer) -> None:
 
 def _next_time(invoice: Invoice, now: datetime) -> datetime | None:
     """Return when a fee that is still unknown is looked up again; None: not any more."""
-    paid_at = time.from_text(invoice.paid_at or invoice.attempted_at)
-    return next((paid_at + after for after in _AGAIN_AFTER if paid_at + after > now), None)
+    return next((at for after in _AGAIN_AFTER if (at := invoice.came_at + after) > now), None)

@@ -33,7 +33,7 @@ class GatewayCheck:
     reference: str
     amount_minor: int
     currency: str
-    started_at: str
+    started_at: int
 
     @classmethod
     def from_row(cls, row: engine.Row) -> GatewayCheck:
@@ -77,7 +77,7 @@ def begin(work: Work, system: PaymentSystem, request: Charge) -> GatewayCheck:
             "reference": request.reference,
             "amount_minor": request.amount_minor,
             "currency": request.currency,
-            "started_at": time.utc_text(work.now),
+            "started_at": time.stored(work.now),
         }
         id = database.insert(work.connection, "gateway_checks", row)
         changes = {"amount_minor": (None, request.amount_minor), "currency": (None, request.currency)}
@@ -89,7 +89,7 @@ def begin(work: Work, system: PaymentSystem, request: Charge) -> GatewayCheck:
 def end(work: Work, check: GatewayCheck, outcome: str) -> None:
     """Record that a test charge has ended: refunded, or given to a person by name."""
     with database.transaction(work.connection):
-        database.update(work.connection, "gateway_checks", check.id, {"ended_at": time.utc_text(work.now)})
+        database.update(work.connection, "gateway_checks", check.id, {"ended_at": time.stored(work.now)})
         reason = f"{outcome}: {check.reference}"
         history.record(work, "payment system", check.payment_system_id, "check ended", reason=reason)
 
@@ -107,8 +107,8 @@ def finish(work: Work, check: GatewayCheck, gateway: Gateway) -> str:
     if "lookup" not in able:
         end(work, check, "left to a person, as the gateway cannot look it up")
         return f"ask the payment system for {check.reference} ({check.amount()}), and return it there if it was charged"
-    answer = ask(lambda: gateway.lookup(check.reference, None, time.from_text(check.started_at)))
-    if answer.became == "not_found" and work.now - time.from_text(check.started_at) < _RUNS_AT_MOST:
+    answer = ask(lambda: gateway.lookup(check.reference, None, time.from_stored(check.started_at)))
+    if answer.became == "not_found" and work.now - time.from_stored(check.started_at) < _RUNS_AT_MOST:
         raise WrongStatus(f"{check.reference} is not there yet; it may be on its way, so try again in ten minutes")
     if answer.became in ("not_found", "declined"):
         end(work, check, "nothing was charged")
@@ -120,7 +120,7 @@ def finish(work: Work, check: GatewayCheck, gateway: Gateway) -> str:
 
 def _refund(work: Work, check: GatewayCheck, gateway: Gateway, gateway_id: str) -> str:
     reference = f"{check.reference.rpartition(':')[0]}:refund:1"  # that of the contract, so that both are one refund
-    answer = ask(lambda: gateway.lookup(reference, gateway_id, time.from_text(check.started_at)))
+    answer = ask(lambda: gateway.lookup(reference, gateway_id, time.from_stored(check.started_at)))
     if answer.became == "not_found":
         answer = ask(lambda: gateway.refund(gateway_id, reference, check.amount_minor))
     if answer.became not in ("succeeded", "declined"):
@@ -142,7 +142,7 @@ def unended(connection: engine.Connection, payment_system_id: int | None = None)
 
 def unended_lines(work: Work) -> list[str]:
     """Return a line for each test charge that was cut short and may not have been refunded."""
-    recent = time.utc_text(work.now - _RUNS_AT_MOST)
+    recent = time.stored(work.now - _RUNS_AT_MOST)
     return [
         _unended_words(check, payment_systems.get(work.connection, check.payment_system_id))
         for check in unended(work.connection)

@@ -94,9 +94,10 @@ def fetch(
         if isinstance(answer, Answer):
             return Fetched(system, reported if reported else answer, work.now)
         reported.append(answer)
-        if answer.until is None or time.from_text(answer.until) <= since or stopping():
+        until = None if answer.until is None else time.from_text(answer.until)
+        if until is None or until <= since or stopping():
             return Fetched(system, reported, work.now)
-        since = time.from_text(answer.until)
+        since = until
 
 
 def record(work: Work, fetched: Fetched) -> Synced:
@@ -107,21 +108,22 @@ def record(work: Work, fetched: Fetched) -> Synced:
         synced.silent.append(f"{system.name} could not be asked for refunds and disputes: {fetched.reported.message}")
     elif fetched.reported is not None:
         waiting = [at for changes in fetched.reported for at in _record(work, system, changes, synced)]
-        reached = fetched.reported[-1].until or time.utc_text(fetched.at)
+        told = fetched.reported[-1].until
+        reached = fetched.at if told is None else time.from_text(told)
         until = min([reached, *waiting])
     with database.transaction(work.connection):
-        read = {"changes_asked_at": time.utc_text(work.now)}
-        database.update(
-            work.connection, "payment_systems", system.id, read | ({"changes_until": until} if until else {})
-        )
+        read = {"changes_asked_at": time.stored(work.now)}
+        if until is not None:
+            read["changes_until"] = time.stored(until)
+        database.update(work.connection, "payment_systems", system.id, read)
     return synced
 
 
-def _record(work: Work, system: PaymentSystem, changes: Changes, synced: Synced) -> list[str]:
+def _record(work: Work, system: PaymentSystem, changes: Changes, synced: Synced) -> list[datetime]:
     """Record what was reported, payments first; return the times of what waits, from which the next sync reads."""
-    waiting: list[str] = []
+    waiting: list[datetime] = []
 
-    def take(taking: Callable[[], Taken], at: str) -> None:
+    def take(taking: Callable[[], Taken], at: datetime) -> None:
         try:
             taken = taking()
         except SalesError as error:  # one that cannot be recorded keeps no other from it
@@ -135,12 +137,12 @@ def _record(work: Work, system: PaymentSystem, changes: Changes, synced: Synced)
 
     open_here = attempts.not_made(work.connection, [payment.reference for payment in changes.payments])
     for payment in (one for one in changes.payments if one.reference in open_here):  # most are known as made
-        at = payment.created_at or time.utc_text(work.now)
+        at = time.from_text(payment.created_at) if payment.created_at else work.now
         take(partial(moved_there.take_payment, work, system, payment), at)
     for refunded in changes.refunds:
-        take(partial(moved_there.take_refund, work, system, refunded), refunded.refunded_at)
+        take(partial(moved_there.take_refund, work, system, refunded), time.from_text(refunded.refunded_at))
     for disputed in changes.disputes:
-        take(partial(moved_there.take_dispute, work, system, disputed), disputed.opened_at)
+        take(partial(moved_there.take_dispute, work, system, disputed), time.from_text(disputed.opened_at))
     return waiting
 
 
@@ -152,12 +154,12 @@ def _progress(connection: engine.Connection, system: PaymentSystem) -> engine.Ro
 
 def _is_due(connection: engine.Connection, system: PaymentSystem, now: datetime) -> bool:
     last = _progress(connection, system)["changes_asked_at"]
-    return last is None or not timedelta(0) <= now - time.from_text(last) < SYNC_EVERY
+    return last is None or not timedelta(0) <= now - time.from_stored(last) < SYNC_EVERY
 
 
 def _since(work: Work, system: PaymentSystem) -> datetime:
     """Return from when to read changes; a last sync by a clock that was ahead does not count."""
     until = _progress(work.connection, system)["changes_until"]
-    if until is None or happened.is_future(time.from_text(until), work.now):
+    if until is None or happened.is_future(time.from_stored(until), work.now):
         return work.now - FIRST_LOOK
-    return time.from_text(until) - OVERLAP
+    return time.from_stored(until) - OVERLAP

@@ -71,7 +71,7 @@ def _left(run: ChargingRun, calls: GatewayCalls) -> Iterator[Left]:
             yield Left(row["payments"], through, "it was not reached; the next tick tries again")
         elif id in run.held.lines:
             yield Left(row["payments"], through, "a person checks there first")
-        elif row["paused_until"] and row["paused_until"] > time.utc_text(run.work.now):
+        elif row["paused_until"] is not None and row["paused_until"] > time.stored(run.work.now):
             yield Left(row["payments"], through, "it is paused after failures")
         elif calls.bounds.only is not None and row["gateway"] not in calls.bounds.only:
             yield Left(row["payments"], through, "a time ahead of the clock moves no money")

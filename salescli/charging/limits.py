@@ -158,8 +158,8 @@ class Brakes:
         if (per, currency) not in self._counted:
             work = self._work
             midnight = time.start_of(work.now.astimezone(work.zone).date(), work.zone)
-            first = time.utc_text(midnight) if per == "day" else tick_log.began(work.connection, work.now)
-            made = _made_between(work.connection, currency, first, time.utc_text(midnight + timedelta(days=1)))
+            first = time.stored(midnight) if per == "day" else tick_log.began(work.connection, work.now)
+            made = _made_between(work.connection, currency, first, time.stored(midnight + timedelta(days=1)))
             self._counted[per, currency] = made
         return self._counted[per, currency]
 
@@ -173,10 +173,10 @@ def space_is_short(path: Path) -> str | None:
     return f"only {free >> 20} MB are free beside {path}; nothing new is charged below {FREE_BYTES >> 20} MB"
 
 
-def _made_between(connection: engine.Connection, currency: str | None, first: str, last: str) -> int:
+def _made_between(connection: engine.Connection, currency: str | None, first: int, last: int) -> int:
     """Return the number of charges by tick that were not declined or, with ``currency``, their sum.
 
-    From the instant ``first``, before ``last``, both as UTC text.
+    From the instant ``first``, before ``last``, both as they are stored.
     """
     row = connection.execute(
         "SELECT count(*) AS charges, coalesce(sum(amount_minor) FILTER (WHERE currency = :currency), 0) AS minor"

@@ -5,6 +5,7 @@ Refunded | Disputed | a late success → known already | ours, unresolved: settl
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Literal, NamedTuple
 
 from salescli.catalogue import customers
@@ -91,8 +92,7 @@ def take_dispute(work: Work, system: PaymentSystem, reported: Disputed) -> Taken
             return WAITS
         dispute = known or disputes.create(work, _columns(invoice, system, reported))
         if reported.status == "open":
-            due = f"; answer it by {time.local_text(reported.due_at, work.zone)}" if reported.due_at else ""
-            return Taken("recorded", f"{line} is open{due}")
+            return Taken("recorded", f"{line} is open{_answer_by(work, reported)}")
         if reported.status == "lost" and reported.currency != invoice.currency and not _recorded(work, dispute):
             return Taken("unfit", f"{line} is lost; {_advice(invoice, dispute)}")
         return _closed(work, invoice, dispute, reported, line)
@@ -218,9 +218,16 @@ def _columns(invoice: Invoice, system: PaymentSystem, reported: Disputed) -> dic
         "fee_minor": reported.fee_minor if reported.fee_currency else None,
         "fee_currency": reported.fee_currency if reported.fee_minor is not None else None,
         "reason": reported.reason,
-        "opened_at": reported.opened_at,
-        "due_at": reported.due_at,
+        "opened_at": time.stored(time.from_text(reported.opened_at)),
+        "due_at": time.stored(time.from_text(reported.due_at)) if reported.due_at else None,
     }
+
+
+def _answer_by(work: Work, reported: Disputed) -> str:
+    """Return by when an open dispute needs an answer, in words."""
+    if not reported.due_at:
+        return ""
+    return f"; answer it by {time.local_text(time.stored(time.from_text(reported.due_at)), work.zone)}"
 
 
 def _fee_reported(known: Dispute, reported: Disputed) -> bool:
@@ -235,22 +242,25 @@ def _dispute_fee(work: Work, known: Dispute, reported: Disputed) -> Taken:
 
 def _closed(work: Work, invoice: Invoice, dispute: Dispute, reported: Disputed, line: str) -> Taken:
     """Close a dispute; of a lost one the money went back, once, as much as was left here."""
-    settled_at = reported.settled_at or time.utc_text(work.now)
+    settled_at = time.from_text(reported.settled_at) if reported.settled_at else work.now
     refund_id, lost = None, 0
     if reported.status == "lost":
         refund_id, lost = _lost(work, invoice, dispute, settled_at)
-    changes: dict[str, object] = {"status": reported.status, "settled_at": settled_at, "refund_id": refund_id}
+    changes: dict[str, object] = {
+        "status": reported.status,
+        "settled_at": time.stored(settled_at),
+        "refund_id": refund_id,
+    }
     if _fee_reported(dispute, reported):
         changes |= {"fee_minor": reported.fee_minor, "fee_currency": reported.fee_currency}
     disputes.change(work, dispute, changes)
     if reported.status == "lost" and (refund_id is None or (0 < lost < reported.amount_minor)):
         return Taken("unfit", f"{line} is lost, of which only {_left(dispute, lost)} was left here", lost)
-    day = time.local_day(time.from_text(settled_at), work.zone)
-    counts = closed_months.note(work.connection, day) if lost else ""
+    counts = closed_months.note(work.connection, time.local_day(settled_at, work.zone)) if lost else ""
     return Taken("recorded", f"{line} is {reported.status}{counts}", lost)
 
 
-def _lost(work: Work, invoice: Invoice, dispute: Dispute, at: str) -> tuple[int | None, int]:
+def _lost(work: Work, invoice: Invoice, dispute: Dispute, at: datetime) -> tuple[int | None, int]:
     """Return the money back of a lost dispute, one that a person recorded or a new one, and how much is new."""
     if recorded := _recorded(work, dispute):
         return recorded.id, 0
@@ -261,7 +271,7 @@ def _lost(work: Work, invoice: Invoice, dispute: Dispute, at: str) -> tuple[int 
     if amount == 0:
         return None, 0
     why = f"dispute {dispute.gateway_id} lost"
-    back = MoneyBack(amount, time.from_text(at), why, "dispute", gateway_id=dispute.gateway_id)
+    back = MoneyBack(amount, at, why, "dispute", gateway_id=dispute.gateway_id)
     return settle.record_refund(work, invoice, back), amount
 
 
@@ -295,5 +305,5 @@ def _amount(reported: Refunded | Disputed) -> str:
     return f"{money.text(reported.amount_minor, reported.currency)} {reported.currency}"
 
 
-def _day(work: Work, reported: Refunded) -> str:
+def _day(work: Work, reported: Refunded) -> date:
     return time.local_day(time.from_text(reported.refunded_at), work.zone)

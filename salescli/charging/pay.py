@@ -169,7 +169,7 @@ def begun(work: Work, system: PaymentSystem) -> dict[str, Any]:
     """Return the columns of an invoice of which an attempt begins now."""
     return {
         "status": "open" if system.manual else "processing",
-        "attempted_at": time.utc_text(work.now),
+        "attempted_at": time.stored(work.now),
         "payment_system_id": system.id,
     }
 

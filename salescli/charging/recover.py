@@ -12,6 +12,7 @@ from datetime import timedelta
 from salescli.catalogue import customers, payment_systems
 from salescli.charging import calls, due_payments, elsewhere, limits, settle
 from salescli.charging.due_payments import ChargingRun, ClaimedPayment
+from salescli.errors import DamagedValue
 from salescli.gateways import answers
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Cancelling
@@ -82,7 +83,7 @@ def report_unknown(run: ChargingRun) -> None:
         "SELECT a.invoice_id, a.customer_id, a.reference, a.started_at, a.code, a.message, p.name FROM attempts a"
         " JOIN payment_systems p ON p.id = a.payment_system_id"
         " WHERE a.status = 'live' AND p.gateway <> 'manual' AND (a.started_at < ? OR a.code = ?)",
-        (time.utc_text(run.work.now - UNKNOWN_MAX), elsewhere.MADE_OTHERWISE),
+        (time.stored(run.work.now - UNKNOWN_MAX), elsewhere.MADE_OTHERWISE),
     )
     for row in rows:
         who = customers.contact(run.work.connection, row["customer_id"])
@@ -159,5 +160,5 @@ def _at_the_gateways_time(run: ChargingRun, answer: Answer) -> ChargingRun | Non
     made_at = answer.result.created_at if answer.became == "succeeded" and answer.result else None
     try:
         return replace(run, work=run.work.at(time.from_text(made_at))) if made_at else None
-    except ValueError:
+    except DamagedValue:  # not ours: a gateway's
         return None

@@ -236,8 +236,7 @@ def record(work: Work, order_id: int, wanted: NewRefund, made: MadeOutside) -> l
 
 def _since_payment(work: Work, invoice: Invoice, at: datetime) -> datetime:
     """Return when a refund was made. Raise BadData for a time before the payment."""
-    paid_at = time.from_text(invoice.paid_at or invoice.attempted_at)
-    return happened.since(at, paid_at, work.zone, what=f"invoice {invoice.id} was paid at")
+    return happened.since(at, invoice.came_at, work.zone, what=f"invoice {invoice.id} was paid at")
 
 
 def _refuse_known(work: Work, part: RefundPart, number: str | None, at: datetime) -> None:
@@ -260,7 +259,8 @@ def _refund_through_gateway(
 ) -> Answer:
     assert part.system is not None
     home.check(work.connection)
-    gateway, since = gateways(part.system), part.invoice.paid_at or time.utc_text(work.now)
+    gateway, paid_at = gateways(part.system), part.invoice.paid_at
+    since = time.stored(work.now) if paid_at is None else paid_at
     elsewhere.check_tells(work, part.system, gateway, since)
     already = _made_there(work, part, gateway)
     if already is not None:

@@ -115,14 +115,15 @@ class MoneyBack:
 
 def record_refund(work: Work, invoice: Invoice, back: MoneyBack) -> int:
     """Record money back: its row, the invoice, and the order once all went back (R11). Return the row's id."""
+    counts = closed_months.counted_on(work, "invoice", invoice.id, time.local_day(back.at, work.zone))
     row = {
         "invoice_id": invoice.id,
         "attempt_id": back.attempt_id,
         "kind": back.kind,
         "amount_minor": back.amount_minor,
         "currency": invoice.currency,
-        "refunded_at": time.utc_text(back.at),
-        "refunded_on": closed_months.counted_on(work, "invoice", invoice.id, time.local_day(back.at, work.zone)),
+        "refunded_at": time.stored(back.at),
+        "refunded_on": time.day_number(counts),
         "reason": back.reason,
         "gateway_id": back.gateway_id,
         "payment_system_id": invoice.payment_system_id,
@@ -164,7 +165,7 @@ def _charged(batch: Batch, attempt: Attempt, answer: Answer) -> None:
 
 def _moved_at(attempt: Attempt, answer: Answer, now: datetime) -> datetime:
     """Return when the money moved: an attempt that was resolved later succeeded when it was sent."""
-    return min(_continues_from(answer, now), time.from_text(attempt.started_at))
+    return min(_continues_from(answer, now), time.from_stored(attempt.started_at))
 
 
 def _continues_from(answer: Answer, now: datetime) -> datetime:
@@ -222,7 +223,7 @@ def _refunded(work: Work, attempt: Attempt, answer: Answer) -> None:
     reported = answer.result.gateway_id if answer.result else None
     own = None if reported == attempt.gateway_id else reported  # some gateways answer with their number of the payment
     at = _moved_at(attempt, answer, work.now)
-    at = max(at, time.from_text(invoice.paid_at)) if invoice.paid_at else at
+    at = at if invoice.paid_at is None else max(at, time.from_stored(invoice.paid_at))
     record_refund(work, invoice, MoneyBack(attempt.amount_minor, at, attempt.reason, "refund", attempt.id, own))
 
 

@@ -132,8 +132,8 @@ class _Before(NamedTuple):
 def _tried(connection: engine.Connection, before: _Before, moment: datetime) -> Rows:
     """Return the attempts of a tick: those it made, and those of earlier ticks that it resolved."""
     live = ", ".join(map(str, before.live))
-    rows = connection.execute(_TRIED.format(live=live), {"last": before.last, "moment": time.utc_text(moment)})
-    return [{**dict(row), "at": time.utc_text(moment)} for row in rows]
+    rows = connection.execute(_TRIED.format(live=live), {"last": before.last, "moment": time.stored(moment)})
+    return [{**dict(row), "at": time.stored(moment)} for row in rows]
 
 
 _TRIED = f"""
@@ -154,14 +154,14 @@ def _following(connection: engine.Connection, moment: datetime, zone: ZoneInfo, 
 
     A due payment that was not tried waits for the next day, when a limit allows more.
     """
-    values = {"now": time.utc_text(moment)}
+    values = {"now": time.stored(moment)}
     due = connection.execute(
         "SELECT 1 FROM recurring WHERE status = 'active' AND next_payment_at <= :now LIMIT 1", values
     ).fetchone()
     if due and worked:
         return moment + EVERY
-    coming = [row["at"] for row in connection.execute(_COMING, values) if row["at"]]
-    moments = [_rounded_up(time.from_text(at)) for at in coming]
+    coming = [row["at"] for row in connection.execute(_COMING, values) if row["at"] is not None]
+    moments = [_rounded_up(time.from_stored(at)) for at in coming]
     if due:
         moments.append(time.start_of(moment.astimezone(zone).date() + time.ONE_DAY, zone))
     return min(moments, default=None)

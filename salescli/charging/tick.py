@@ -166,7 +166,7 @@ def forecast(
     for due in recurring.due(connection, now, limit=-1 if limit is None else limit):
         system = payment_systems.get(connection, due.payment_system_id)
         what = "ask a person for" if system.manual else "charge"
-        when = time.local_text(due.due_at or time.utc_text(now), zone)
+        when = time.local_text(time.stored(now) if due.due_at is None else due.due_at, zone)
         number = f"payment {due.payment_number}" + (f" of {due.payments_total}" if due.payments_total else "")
         yield (
             f"would {what} recurring order {due.id}: {due.amount()} through {system.name},"

@@ -40,23 +40,23 @@ def _latest(connection: engine.Connection) -> datetime | None:
         "SELECT max(started_at) AS latest FROM ticks WHERE held = 0 AND id > (SELECT max(id) FROM ticks) - ?",
         (_REMEMBERED,),
     ).fetchone()
-    return time.from_text(row["latest"]) if row["latest"] else None
+    return None if row["latest"] is None else time.from_stored(row["latest"])
 
 
 def begin(connection: engine.Connection, now: datetime, clock_now: datetime, *, held: bool) -> int:
     """Record that a tick began at ``clock_now`` to work as if it were ``now``; ``held``: it charges nothing new."""
-    row = {"now": time.utc_text(now), "started_at": time.utc_text(clock_now), "held": int(held)}
+    row = {"now": time.stored(now), "started_at": time.stored(clock_now), "held": int(held)}
     with database.transaction(connection):  # else the id could be that of another host's tick
         return database.insert(connection, "ticks", {**row, "version": __version__})
 
 
-def began(connection: engine.Connection, now: datetime) -> str:
-    """Return when the first of the ticks began that run on several hosts at this time, as UTC text."""
+def began(connection: engine.Connection, now: datetime) -> int:
+    """Return when the first of the ticks began that run on several hosts at this time, as it is stored."""
     row = connection.execute(
         "SELECT min(started_at) AS first FROM ticks WHERE ended_at IS NULL AND started_at > ?",
-        (time.utc_text(now - _LONGEST),),
+        (time.stored(now - _LONGEST),),
     ).fetchone()
-    return row["first"] or time.utc_text(now)
+    return time.stored(now) if row["first"] is None else int(row["first"])
 
 
 def clock_went_back(connection: engine.Connection, tick_id: int) -> bool:
@@ -65,18 +65,18 @@ def clock_went_back(connection: engine.Connection, tick_id: int) -> bool:
         "SELECT b.started_at AS before, t.started_at AS now FROM ticks t JOIN ticks b ON b.id = t.id - 1 WHERE t.id = ?"
     )
     row = connection.execute(sql, (tick_id,)).fetchone()
-    return row is not None and time.from_text(row["before"]) - time.from_text(row["now"]) > OVERDUE
+    return row is not None and time.from_stored(row["before"]) - time.from_stored(row["now"]) > OVERDUE
 
 
 def end(connection: engine.Connection, tick_id: int, counts: object, ended_at: datetime) -> None:
     """Record that a tick ended, by the clock, and its counts."""
     names = ("charged", "declined", "failed", "unknown", "not_sent", "recovered")
-    ended = {"ended_at": time.utc_text(ended_at)}
+    ended = {"ended_at": time.stored(ended_at)}
     database.update(connection, "ticks", tick_id, {name: getattr(counts, name) for name in names} | ended)
 
 
-def last(connection: engine.Connection) -> str | None:
-    """Return the time of the last tick by the clock, as UTC text; None: it never ran."""
+def last(connection: engine.Connection) -> int | None:
+    """Return the time of the last tick by the clock, as it is stored; None: it never ran."""
     row = connection.execute("SELECT started_at FROM ticks ORDER BY id DESC LIMIT 1").fetchone()
     return row["started_at"] if row else None
 
@@ -90,25 +90,25 @@ def is_late(connection: engine.Connection, now: datetime) -> str | None:
         return None
     before = last(connection)
     if before is None:
-        late = now - time.from_text(waiting)
+        late = now - time.from_stored(waiting)
         never = "payments are due and tick has never run: salescli cron"
         return never if late > OVERDUE else None
-    ago = now - time.from_text(before)
+    ago = now - time.from_stored(before)
     if ago <= OVERDUE:
         return None
     return f"tick last ran {how_long(ago)} ago, although recurring orders are active; is cron running?"
 
 
-def silence(connection: engine.Connection, clock_now: datetime) -> str | None:
+def silence(connection: engine.Connection, clock_now: datetime) -> int | None:
     """Return since when no tick ran, or none had run before the last one, if recurring orders waited meanwhile.
 
-    As UTC text; None if ticks came in time.
+    As it is stored; None if ticks came in time.
     """
     starts = [row[0] for row in connection.execute("SELECT started_at FROM ticks ORDER BY id DESC LIMIT 2")]
     waiting = connection.execute("SELECT 1 FROM recurring WHERE status = 'active' LIMIT 1").fetchone()
-    ends = [time.utc_text(clock_now), *starts]
+    ends = [time.stored(clock_now), *starts]
     pairs = zip(starts, ends, strict=False)
-    late = (since for since, until in pairs if time.from_text(until) - time.from_text(since) > OVERDUE)
+    late = (since for since, until in pairs if time.from_stored(until) - time.from_stored(since) > OVERDUE)
     return next(late, None) if waiting else None
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from salescli.cli.session import Session
 from salescli.reconcile import compare, match, statement
-from salescli.rules import money, permissions, time
+from salescli.rules import closing, money, permissions, time
 from salescli.sales import closed_months
 
 if TYPE_CHECKING:
@@ -72,12 +72,19 @@ def _promised(finding: MatchFinding, invoice: int | None, session: Session, word
     if finding.finding == match.FEE_REPORTED:
         month = closed_months.fixed(session.connection, invoice)
     else:
-        day = time.local_day(time.from_text(finding.line.at), session.zone) if finding.line.at else ""
-        month = day[:7] if day[:7] in closed_months.closed(session.connection) else None
+        month = _closed_month(finding.line.at, session)
     if month:
         words = f"not applied, since {month} is closed; it stays, or {session.program} reopen {month} --reason TEXT"
         return session.actor.advised(permissions.MANAGE_SALES, words)
     return session.actor.advised(permissions.ENTER_ORDERS, words)
+
+
+def _closed_month(at: int | None, session: Session) -> str | None:
+    """Return the month of a stored instant if it is closed."""
+    if at is None:
+        return None
+    month = closing.month_with(time.local_day(time.from_stored(at), session.zone))
+    return month if month in closed_months.closed(session.connection) else None
 
 
 def _only_there(
@@ -123,8 +130,8 @@ def _at(line: Line, zone: ZoneInfo) -> str:
     if line.at is None:
         return "TIME"
     local = time.local_text(line.at, zone)
-    if time.parse_time(local, zone) != time.from_text(line.at):  # of the hour that a change of clocks repeats
-        return line.at
+    if time.parse_time(local, zone) != time.from_stored(line.at):  # of the hour that a change of clocks repeats
+        return time.stored_text(line.at)
     return shlex.quote(local.removesuffix(" 00:00:00"))
 
 

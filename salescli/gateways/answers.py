@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from salescli.errors import DamagedValue
 from salescli.gateways.protocol import (
     Cancelling,
     Changes,
@@ -213,7 +214,7 @@ def _storable_payment(reported: Result) -> Result:
 def _is_time(at: str) -> bool:
     try:
         return time.is_utc_text(at) and time.from_text(at) is not None
-    except ValueError:
+    except DamagedValue:
         return False
 
 

@@ -282,7 +282,7 @@ def _tell_update(run: ImportRun, fields: Fields, subject: tuple[str, int], chang
 
 
 def _shown(run: ImportRun, text: str) -> str:
-    return time.local_text(text, run.work.zone) if time.is_utc_text(text) else text
+    return time.local_text(time.stored(time.from_text(text)), run.work.zone) if time.is_utc_text(text) else text
 
 
 def _difference(run: ImportRun, fields: Fields, column: str, here: str, there: str) -> str:

@@ -51,7 +51,7 @@ class Lookups:
         self._run = run
         self._stage = stage
         self._known: defaultdict[str, dict[Key, Found]] = defaultdict(dict)  # by column
-        self._now = time.utc_text(run.work.now)
+        self._now = time.stored(run.work.now)
         self._anybody_erased = customers.anybody_erased(run.work.connection)
         self._first_made: dict[str, tuple[Noun, int]] = {}  # table -> the first id of many
         self.read_customers(())

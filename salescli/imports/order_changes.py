@@ -11,7 +11,7 @@ from typing import Any
 from salescli.imports.order_row import OrderRow
 from salescli.imports.order_tables import IMPORTED, Draft, InvoiceColumns
 from salescli.imports.refunds import RefundColumns
-from salescli.rules import money, names
+from salescli.rules import closing, money, names, time
 from salescli.storage import engine
 
 _STORED = """
@@ -77,7 +77,7 @@ def months_of_moved_lines(stored: engine.Row, drafted: Draft) -> set[str]:
     days = [stored["completed_on"]] if any(stored[name] != getattr(drafted.order, name) for name in sold) else []
     if drafted.invoice and drafted.invoice.payment_system_id != stored["payment_system_id"]:
         days += [stored["paid_on"], stored["refunded_on"]]
-    return {day[:7] for day in days if day}
+    return {closing.month_with(time.day_of(day)) for day in days if day}
 
 
 def inherited(drafted: Draft, row: OrderRow, stored: engine.Row) -> Draft:
@@ -158,7 +158,7 @@ def _as_file_columns(record: Mapping[str, Any] | engine.Row) -> dict[str, str]:
     """Return a record as text by the columns of the file, except those that name other records."""
     price, paid = record["currency"], record["paid_currency"]
     texts = {
-        "created_at": record["created_at"],
+        "created_at": _time(record["created_at"]),
         "status": record["status"],
         "quantity": str(record["quantity"]),
         "unit_price": _amount(record["unit_price_minor"], price),
@@ -166,13 +166,13 @@ def _as_file_columns(record: Mapping[str, Any] | engine.Row) -> dict[str, str]:
         "price": _amount(record["price_minor"], price),
         "currency": price,
         "payment_type": "partial" if record["partial"] else "full",
-        "paid_at": record["attempted_at"],
+        "paid_at": _time(record["attempted_at"]),
         "paid": _amount(record["amount_minor"], paid),
         "paid_currency": paid,
         "rate": record["rate"],
         "funds_credited": _amount(_credited(record), paid),
         "refunded": _amount(record["refunded_minor"], paid),
-        "refunded_at": record["refunded_at"],
+        "refunded_at": _time(record["refunded_at"]),
         "one_click": "yes" if record["one_click"] else "no",
         "comment": record["comment"],
         "confirmed": "yes" if record["confirmed"] else "no",
@@ -181,6 +181,10 @@ def _as_file_columns(record: Mapping[str, Any] | engine.Row) -> dict[str, str]:
         "fee": _foreign_fee(record),
     }
     return {column: text or "nothing" for column, text in texts.items()}
+
+
+def _time(at: int | None) -> str:
+    return "" if at is None else time.stored_text(at)
 
 
 def _foreign_fee(record: Mapping[str, Any] | engine.Row) -> str:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from salescli.errors import BadData
 from salescli.imports.times import Instant
-from salescli.rules import money
+from salescli.rules import money, time
 
 PAID = ("completed", "refund")  # the statuses of an order that was paid
 
@@ -121,10 +121,10 @@ def payment(agreed: Terms, created: Instant, paid_at: Instant | None, rest: Rest
         return None
     attempted = paid_at or created
     if attempted.on < created.on:
-        raise Contradiction("paid_at", f"is before the order, of {created.on}")
+        raise Contradiction("paid_at", f"is before the order, of {time.day_text(created.on)}")
     status, amount, currency, rate, share, credited, paid, refunded_minor, foreign_fee = agreed
     if paid and refunded is not None and refunded.on < attempted.on:
-        raise Contradiction("refunded_at", f"is before the payment, of {attempted.on}")
+        raise Contradiction("refunded_at", f"is before the payment, of {time.day_text(attempted.on)}")
     return ImportedPayment(
         status,
         amount,

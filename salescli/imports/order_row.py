@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from salescli.errors import BadData
-from salescli.imports import order_payment
+from salescli.imports import order_payment, times
 from salescli.imports.order_payment import PAID, Contradiction, Given, ImportedPayment, Price, Rest, Terms
 from salescli.imports.reading import conventions
 from salescli.imports.reading.conventions import Kind
 from salescli.imports.times import Instant
-from salescli.rules import money
+from salescli.rules import money, time
 
 COLUMNS = (
     "order", "created_at", "status", "customer", "customer_id", "email", "phone", "category", "category_number",
@@ -59,12 +59,12 @@ class OrderRow(NamedTuple):
     @property
     def canonical(self) -> tuple[Any, ...]:
         """The values of the row, independent of spelling, from which its digest is made."""
-        head = (self.number, self.created.at, self.status, self.partial, self.manager, self.confirmed)
+        head = (self.number, times.utc_text(self.created.at), self.status, self.partial, self.manager, self.confirmed)
         names = (*self.customer, *(self.category or ()), *self.offer)
         payment = self.payment
         if payment is None:
             return (*head, *names, *self.price)
-        moments = (payment.attempted.at, payment.refunded and payment.refunded.at)
+        moments = (times.utc_text(payment.attempted.at), payment.refunded and times.utc_text(payment.refunded.at))
         known_by: tuple[str | None, ...] = (payment.gateway_id, payment.payment_reference)
         known_by = known_by if any(known_by) else ()  # as rows were recognized before files had these columns
         return (*head, *names, *self.price, *moments, *payment[:_INSTANTS], *known_by, *payment.foreign_fee)
@@ -120,7 +120,7 @@ def check_current(own: Own, past: Past) -> None:
     """Refuse a currency of the past on a day after its last. Raise Contradiction."""
     for column, currency, paid in past:
         try:
-            money.check_current(currency, (own.paid_at if paid and own.paid_at else own.created).on)
+            money.check_current(currency, time.day_of((own.paid_at if paid and own.paid_at else own.created).on))
         except BadData as error:
             raise Contradiction(column, str(error)) from None
 

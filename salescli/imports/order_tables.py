@@ -55,10 +55,10 @@ class OrderColumns(NamedTuple):
     paid_minor: int
     manager_id: int | None
     confirmed: int
-    created_at: str
-    created_on: str
-    completed_at: str | None
-    completed_on: str | None
+    created_at: int
+    created_on: int
+    completed_at: int | None
+    completed_on: int | None
 
 
 class InvoiceColumns(NamedTuple):
@@ -74,9 +74,9 @@ class InvoiceColumns(NamedTuple):
     one_click: int
     payment_system_id: int | None
     comment: str | None
-    attempted_at: str
-    paid_at: str | None
-    paid_on: str | None
+    attempted_at: int
+    paid_at: int | None
+    paid_on: int | None
     refunded_minor: int
     gateway_id: str | None
     payment_reference: str | None

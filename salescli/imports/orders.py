@@ -26,7 +26,6 @@ from salescli.imports.refunds import RefundColumns
 from salescli.imports.run import ImportCounts, ImportRequest, ImportRun, Outcome, Outcomes, import_rows
 from salescli.imports.run import first_rows as first_rows_of
 from salescli.imports.stage import Stage
-from salescli.imports.times import Instant
 from salescli.rules import closing, money, names, time
 from salescli.sales import closed_months
 from salescli.storage import database, engine, history
@@ -75,7 +74,7 @@ class _Orders:
         self._payments = parts.PaymentNumbers(run.work.connection)
         self._parts = parts.Payments(run.work.connection)
         self._additions = Additions(run.work.connection, self._stage, run.request.source)
-        self._learnt = Instant(time.utc_text(run.work.now), time.local_day(run.work.now, run.work.zone))
+        self._learnt = times.instant(run.work.now, run.work.zone)
         self._past = times.past(run.work.zone, run.work.written_at)
         self._closed = closed_months.closed(run.work.connection)
         self._first_new = next(database.free_ids(run.work.connection, "orders"))
@@ -250,21 +249,23 @@ class _Orders:
         draft = order_tables.draft(order, parties, self._learnt)
         if not self._closed or draft.refund is None:
             return draft
-        counts = closing.first_open(draft.refund.refunded_on, self._closed)
-        return draft._replace(refund=draft.refund._replace(refunded_on=counts))
+        counts = closing.first_open(time.day_of(draft.refund.refunded_on), self._closed)
+        return draft._replace(refund=draft.refund._replace(refunded_on=time.day_number(counts)))
 
     def _note_day(self, id: int, order: OrderRow, refund: RefundColumns | None) -> None:
         """Write a line of history if the order's refund counts on another day than its own."""
         refunded = order.payment and order.payment.refunded
         if refunded and refund and refund.refunded_on != refunded.on:
-            closed_months.counted_on(self._run.work, "order", id, refunded.on)
+            closed_months.counted_on(self._run.work, "order", id, time.day_of(refunded.on))
 
     def _check_open(self, fields: Fields, order: OrderRow) -> None:
         """Refuse a payment of a closed month."""
-        paid = order.payment.attempted.on if order.payment and order.payment.paid else ""
-        if paid[:7] in self._closed:
+        if order.payment is None or not order.payment.paid:
+            return
+        month = closing.month_with(time.day_of(order.payment.attempted.on))
+        if month in self._closed:
             column = "paid_at" if "paid_at" in fields.row.values else "created_at"
-            fields.stop(column, f"is in {paid[:7]}, which is closed; to add payments to it, reopen it first")
+            fields.stop(column, f"is in {month}, which is closed; to add payments to it, reopen it first")
 
     def _again(self, fields: Fields, order: OrderRow, earlier: int) -> Outcome:
         """Take a further row of an order, which tells a further payment or refund; all else in it must be the same."""
@@ -275,7 +276,8 @@ class _Orders:
         found = self._found(fields, order)
         fields.check()
         held = self._parts.of_again(known.id) if known else []
-        if known is None or order.payment is None or not order.payment.paid or not all(one["paid_at"] for one in held):
+        all_paid = all(one["paid_at"] is not None for one in held)
+        if known is None or order.payment is None or not order.payment.paid or not all_paid:
             self._steps.refuse_again(fields, order, earlier)
         match = self._matched(order, found, known.id, held)
         others = match.changed.keys() - order_changes.PAYMENT - order_changes.REFUND
@@ -321,14 +323,15 @@ class _Orders:
             return "unchanged"
         if stored["invoice_id"] is None or stored["paid_currency"] != currency:
             fields.stop(LATE_REFUND[0], f"is not paid in {currency} here")
-        counts = closing.first_open(at.on, self._closed) if self._closed else at.on
+        day = time.day_of(at.on)
+        counts = closing.first_open(day, self._closed)
         minor = money.parse(values["refunded"], currency)
-        refund = RefundColumns(minor, currency, at.at, counts, order_tables.IMPORTED)
+        refund = RefundColumns(minor, currency, at.at, time.day_number(counts), order_tables.IMPORTED)
         if refunds.is_held(connection, stored["invoice_id"], refund, _place(fields)):
             return "unchanged"
         self._add_refund(fields, stored, refund)
-        if counts != at.on:
-            closed_months.counted_on(self._run.work, "order", known.id, at.on)
+        if counts != day:
+            closed_months.counted_on(self._run.work, "order", known.id, day)
         self._stage.move()
         return "updated"
 

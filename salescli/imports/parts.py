@@ -84,7 +84,7 @@ class Payments:
         found = self._connection.execute(_MISSING)
         for row in found.fetchmany(_NAMED_MAX):
             amount = f"{money.text(row['amount_minor'], row['currency'])} {row['currency']}"
-            day = time.local_day(time.from_text(row["attempted_at"]), zone)
+            day = time.local_day(time.from_stored(row["attempted_at"]), zone)
             yield (
                 f"order {row['order_id']} ({row['source_number']}): invoice {row['id']}, {amount} of {day}, is not in"
                 " the file; it stays"
@@ -126,12 +126,14 @@ def find(draft: Draft, held: Sequence[engine.Row]) -> engine.Row | None:
     unseen = [row for row in held if not row["seen"]]
     if payment is None:
         return unseen[0] if unseen else None
-    fits = draft.order.price_minor - sum(row["share_minor"] for row in held if row["paid_at"]) >= payment.share_minor
+    bought = sum(row["share_minor"] for row in held if row["paid_at"] is not None)
+    fits = draft.order.price_minor - bought >= payment.share_minor
     for row in unseen:
         if payment.gateway_id is not None and _by_id(payment, row) and row["gateway_id"] == payment.gateway_id:
             return row
     alike = [row for row in unseen if _differing(payment, row) == 0 and _by_id(payment, row)]
-    corrected = [row for row in unseen if not (fits and payment.paid_at and row["paid_at"] and _other(payment, row))]
+    paid = fits and payment.paid_at is not None
+    corrected = [row for row in unseen if not (paid and row["paid_at"] is not None and _other(payment, row))]
     return next(iter(alike + corrected), None)
 
 
@@ -188,7 +190,7 @@ def _last_paid(order: OrderColumns, others: Sequence[engine.Row]) -> OrderColumn
     """Return an order, completed by its last payment if it is."""
     if order.completed_at is None:
         return order
-    last = max(others, key=lambda row: str(row["paid_at"]))
+    last = max(others, key=lambda row: int(row["paid_at"]))
     if last["paid_at"] <= order.completed_at:
         return order
     return order._replace(completed_at=last["paid_at"], completed_on=last["paid_on"])

@@ -121,7 +121,7 @@ class _Subscribers:
     def _find(self, fields: Fields, row: RecurringRow) -> SubscriberParties:
         """Return the records that the row names. A payment without token is only for a person to confirm."""
         if self._run.own:
-            same = (time.utc_text(row.started_at), row.offer[1], row.price_minor)
+            same = (time.stored(row.started_at), row.offer[1], row.price_minor)
             own_lists.refuse_own(self._run, fields, "recurring", self._first_new, same)
         find = self._lookups.find
         system = find(fields, PAYMENT_SYSTEM, (row.payment_system,))
@@ -165,7 +165,7 @@ class _Subscribers:
         """Return the draft with the dates as they are stored, if the row has none and the same schedule."""
         drafted = _draft(row, parties, now=self._run.work.now, zone=self._zone)
         schedule_columns = ("created_at", "every_count", "every_unit")
-        planned = drafted["next_payment_at"] and stored["next_payment_at"] and row.next_payment_at is None
+        planned = None not in (drafted["next_payment_at"], stored["next_payment_at"]) and row.next_payment_at is None
         if planned and all(drafted[name] == stored[name] for name in schedule_columns):
             drafted.update({name: stored[name] for name in ("anchor_at", "due_at", "next_payment_at")})
         return drafted
@@ -177,7 +177,7 @@ class _Subscribers:
 
     def _count_due(self, drafted: Mapping[str, Any]) -> None:
         """Count what the next tick takes (R66b)."""
-        if drafted["status"] == "active" and drafted["next_payment_at"] <= time.utc_text(self._run.work.now):
+        if drafted["status"] == "active" and drafted["next_payment_at"] <= time.stored(self._run.work.now):
             due, currency = self._run.due, drafted["currency"]
             payments, minor = due.get(currency, (0, 0))
             due[currency] = (payments + 1, minor + drafted["price_minor"])
@@ -277,12 +277,12 @@ def _draft(row: RecurringRow, parties: SubscriberParties, *, now: datetime, zone
         "payments_total": row.payments,
         "payments_imported": row.payments_made,
         "payments_made": row.payments_made,
-        "created_at": time.utc_text(row.started_at),
+        "created_at": time.stored(row.started_at),
         **_dates(row, now=now, zone=zone),
     }
 
 
-def _dates(row: RecurringRow, *, now: datetime, zone: ZoneInfo) -> dict[str, str | None]:
+def _dates(row: RecurringRow, *, now: datetime, zone: ZoneInfo) -> dict[str, int | None]:
     """Return the schedule's anchor and its next date: as given, else the first planned date to come (R66a, R66b).
 
     A given date off the schedule's days moves the schedule onto it.
@@ -293,8 +293,8 @@ def _dates(row: RecurringRow, *, now: datetime, zone: ZoneInfo) -> dict[str, str
     if planned is None:
         begins = row.started_at > now and row.payments_made == 0
         planned = anchor if begins else schedule.next_planned(anchor, row.interval, max(now, anchor), zone)
-    due = time.utc_text(planned) if row.status in _PLANNED else None
-    return {"anchor_at": time.utc_text(anchor), "due_at": due, "next_payment_at": due}
+    due = time.stored(planned) if row.status in _PLANNED else None
+    return {"anchor_at": time.stored(anchor), "due_at": due, "next_payment_at": due}
 
 
 # Comparing with what is stored
@@ -350,7 +350,7 @@ def _as_file_columns(record: Mapping[str, Any] | engine.Row, zone: ZoneInfo) -> 
         "every": str(Interval(record["every_count"], record["every_unit"])),
         "payments": "endless" if total is None else str(total),
         "payments_made": str(record["payments_imported"]),
-        "next_payment_at": time.local_text(planned, zone) if planned else "none",
+        "next_payment_at": "none" if planned is None else time.local_text(planned, zone),
         "status": record["status"],
         "retry_after": record["retry_after"],
     }

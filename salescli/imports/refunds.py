@@ -15,8 +15,8 @@ class RefundColumns(NamedTuple):
 
     amount_minor: int
     currency: str
-    refunded_at: str
-    refunded_on: str
+    refunded_at: int
+    refunded_on: int
     reason: str
 
 

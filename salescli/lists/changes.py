@@ -105,7 +105,7 @@ class ChangeText:
         if column.endswith("_ppm") and isinstance(value, int):
             return f"{money.percent_text(value)} %"
         if isinstance(value, str) and time.is_utc_text(value):
-            return time.local_text(value, self._zone)
+            return time.local_text(time.stored(time.from_text(value)), self._zone)
         return str(value)
 
     def _name(self, table: str, id: int) -> str:

@@ -20,7 +20,7 @@ def rows(connection: engine.Connection) -> list[dict[str, Any]]:
     """Return the closed months in the shape of COLUMNS, newest first."""
     found = connection.execute(
         "SELECT c.month, 1 AS closed, c.closed_at, u.name AS by, (SELECT count(*) FROM orders WHERE confirmed = 0"
-        " AND completed_on BETWEEN c.month || '-01' AND c.month || '-31') AS unconfirmed"
+        " AND completed_on / 100 = replace(c.month, '-', '') + 0) AS unconfirmed"
         " FROM closed_months c JOIN users u ON u.id = c.user_id ORDER BY c.month DESC"
     )
     return [dict(row) for row in found]

@@ -9,9 +9,9 @@ from typing import Any, Literal, NamedTuple
 
 from salescli.errors import BadUsage
 
-# `number` is of a record, `count` of things, whose digits a terminal shows in groups. `whole` is text that is never
-# cut, so that nothing is approved unread; `command` neither, so that it can be copied; `lines` neither, but it may go
-# on below itself. `json` has several parts.
+# `time` is a stored instant, `day` a stored day or the text of one. `number` is of a record, `count` of things, whose
+# digits a terminal shows in groups. `whole` is text that is never cut, so that nothing is approved unread; `command`
+# neither, so that it can be copied; `lines` neither, but it may go on below itself. `json` has several parts.
 Kind = Literal[
     "text",
     "number",

@@ -162,8 +162,8 @@ def _last_day(connection: engine.Connection, view: View, value: date, zone: Zone
     return "before", {"v": _bound(view, value + timedelta(days=1), zone)}
 
 
-def _bound(view: View, day: date, zone: ZoneInfo) -> str:
-    return day.isoformat() if view.by_local_day else time.utc_text(time.start_of(day, zone))
+def _bound(view: View, day: date, zone: ZoneInfo) -> int:
+    return time.day_number(day) if view.by_local_day else time.stored(time.start_of(day, zone))
 
 
 def _customer(connection: engine.Connection, view: View, value: tuple[str, ...], zone: ZoneInfo) -> Condition:

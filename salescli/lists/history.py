@@ -35,8 +35,8 @@ class HistoryFilter:
 
     by: int | None = None
     by_system: bool = False
-    since: str | None = None
-    before: str | None = None
+    since: int | None = None
+    before: int | None = None
 
 
 COLUMNS = (

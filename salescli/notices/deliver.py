@@ -21,6 +21,7 @@ from salescli.notices import events, hooks, letters, senders
 from salescli.notices.hooks import Hook
 from salescli.notices.senders import Sending
 from salescli.notices.undelivered import Refused, Undelivered
+from salescli.rules import time
 from salescli.storage import database, engine, history
 from salescli.storage.work import Work
 
@@ -71,7 +72,7 @@ def note_dead_tick(work: Work) -> None:
     gap = tick_log.silence(work.connection, work.now)
     if gap is None:
         return
-    what = f"no tick since {gap}"
+    what = f"no tick since {time.stored_text(gap)}"
     with database.transaction(work.connection):
         known = work.connection.execute(
             "SELECT 1 FROM history WHERE subject = 'file' AND subject_id IS NULL AND what = ?", (what,)

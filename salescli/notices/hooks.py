@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, fields
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from datetime import time as clock_time
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -85,8 +85,8 @@ class Hook:
     refused: int
     refused_in_a_row: int
     failures: int
-    failing_since: str | None
-    next_try_at: str | None
+    failing_since: int | None
+    next_try_at: int | None
     last_error: str | None
 
     def wants(self, event: dict[str, Any]) -> bool:
@@ -161,7 +161,7 @@ def ready(connection: engine.Connection, now: datetime) -> list[Hook]:
 
 def _pauses(hook: Hook, now: datetime) -> bool:
     longest = _DAY_MAX if hook.daily else timedelta(minutes=_BACKOFF_MAX_MINUTES)
-    return hook.next_try_at is not None and time.utc_text(now) < hook.next_try_at <= time.utc_text(now + longest)
+    return hook.next_try_at is not None and time.stored(now) < hook.next_try_at <= time.stored(now + longest)
 
 
 def add(work: Work, new: NewHook) -> Hook:
@@ -172,8 +172,8 @@ def add(work: Work, new: NewHook) -> Hook:
         if any(hook.name == new.name for hook in every(work.connection)):
             raise BadData(f"there is a hook {new.name} already; choose another name, or remove it first")
         if new.daily:
-            values["next_try_at"] = time.utc_text(next_digest(work.written_at, work.zone))
-        created = {"created_at": time.utc_text(work.now)}
+            values["next_try_at"] = time.stored(next_digest(work.written_at, work.zone))
+        created = {"created_at": time.stored(work.now)}
         history.record(work, "file", None, f"hook {new.name} added", {"target": (None, shown(new.sender, new.target))})
         database.insert(work.connection, "hooks", {**values, **created, "position": events.last(work.connection)})
     return find(work.connection, new.name)
@@ -251,8 +251,8 @@ def failed(connection: engine.Connection, hook: Hook, error: str, now: datetime,
             return
         changes = {
             "failures": failures + 1,
-            "failing_since": (again and hook.failing_since) or time.utc_text(now),
-            "next_try_at": time.utc_text(now + timedelta(minutes=minutes)),
+            "failing_since": hook.failing_since if again and hook.failing_since is not None else time.stored(now),
+            "next_try_at": time.stored(now + timedelta(minutes=minutes)),
             "last_error": text.masked(error)[:300],
         }
         database.update(connection, "hooks", hook.id, changes)
@@ -262,7 +262,7 @@ def digest_sent(connection: engine.Connection, hook: Hook, now: datetime, zone: 
     """Record when the next digest is due."""
     with database.transaction(connection):
         if _is_there(connection, hook):
-            due = {"next_try_at": time.utc_text(next_digest(now, zone))}
+            due = {"next_try_at": time.stored(next_digest(now, zone))}
             database.update(connection, "hooks", hook.id, due)
 
 
@@ -273,7 +273,7 @@ def _is_there(connection: engine.Connection, hook: Hook) -> bool:
 
 def next_digest(now: datetime, zone: ZoneInfo) -> datetime:
     """Return the next morning at which a digest is due, in the account's zone."""
-    today = date.fromisoformat(time.local_day(now, zone))
+    today = time.local_day(now, zone)
     hour = clock_time(DIGEST_HOUR)  # by the clock on the wall: where clocks change, midnight is not 7 hours before
     mornings = (time.localize(datetime.combine(today + timedelta(days=n), hour), zone) for n in (0, 1))
     return next((morning for morning in mornings if morning > now), now + timedelta(days=1))

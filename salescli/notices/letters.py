@@ -96,7 +96,7 @@ def _template(name: str, language: str, folder: Path) -> str:
 def _words(event: Mapping[str, Any], language: str, folder: Path, zone: ZoneInfo) -> dict[str, str]:
     shown = {key: "" if value is None else str(value) for key, value in event.items()}
     for key in ("at", "next_attempt_at"):
-        shown[key] = time.local_text(event[key], zone)[:16] if event[key] else ""  # nobody needs seconds
+        shown[key] = "" if event[key] is None else time.local_text(event[key], zone)[:16]  # nobody needs seconds
     if event["amount"] is not None:
         shown["amount"] = money.text(event["amount"], event["currency"])
     known = language if language in LANGUAGES or (folder / language / f"{_KINDS}.txt").exists() else "en"

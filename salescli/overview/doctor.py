@@ -162,7 +162,8 @@ _SUMS = (
     *map(_merged, (merge.USERS, merge.OFFERS, merge.CATEGORIES, merge.PAYMENT_SYSTEMS)),
     _Sum(
         "erased customers",
-        "SELECT c.id, c.erased_at AS stored, count(*) AS counted FROM customers c JOIN"
+        "SELECT c.id, strftime('%Y-%m-%dT%H:%M:%SZ', c.erased_at, 'unixepoch') AS stored,"
+        " count(*) AS counted FROM customers c JOIN"
         " (SELECT customer_id FROM orders WHERE token IS NOT NULL OR imported_as IS NOT NULL"
         " OR comment IS NOT NULL"
         " UNION ALL SELECT customer_id FROM recurring WHERE token IS NOT NULL OR status <> 'completed'"
@@ -303,7 +304,7 @@ def _overdue(connection: engine.Connection, now: datetime, zone: ZoneInfo, progr
     row = connection.execute(
         "SELECT count(*) AS number, min(next_payment_at) AS since FROM recurring"
         " WHERE status = 'active' AND next_payment_at <= ?",
-        (time.utc_text(now - tick_log.OVERDUE),),
+        (time.stored(now - tick_log.OVERDUE),),
     ).fetchone()
     if row["number"]:
         since = time.local_text(row["since"], zone)
@@ -321,7 +322,7 @@ def _unknown_outcomes(connection: engine.Connection, now: datetime, zone: ZoneIn
     idle = [row for row in rows if not Attempt.from_row(row).worked_on(now)]
     for row in idle[:_FINDINGS_MAX]:
         since = time.local_text(row["started_at"], zone)
-        again = time.local_text(row["next_lookup_at"], zone) if row["next_lookup_at"] else "the next tick"
+        again = time.local_text(row["next_lookup_at"], zone) if row["next_lookup_at"] is not None else "the next tick"
         yield Finding(
             "outcome unknown",
             f"{row['kind']} of invoice {row['invoice_id']} ({customers.contact(connection, row['customer_id'])})"
@@ -334,7 +335,7 @@ def _unknown_outcomes(connection: engine.Connection, now: datetime, zone: ZoneIn
 
 def _paused_systems(connection: engine.Connection, now: datetime, zone: ZoneInfo) -> Iterator[Finding]:
     rows = connection.execute(
-        "SELECT name, failures, paused_until FROM payment_systems WHERE paused_until > ?", (time.utc_text(now),)
+        "SELECT name, failures, paused_until FROM payment_systems WHERE paused_until > ?", (time.stored(now),)
     )
     for row in rows:
         until = time.local_text(row["paused_until"], zone)
@@ -345,7 +346,7 @@ def _paused_systems(connection: engine.Connection, now: datetime, zone: ZoneInfo
 
 def _hooks(connection: engine.Connection, zone: ZoneInfo, program: str) -> Iterator[Finding]:
     for hook in hooks.every(connection):
-        if hook.active and hook.failures and hook.failing_since:
+        if hook.active and hook.failures and hook.failing_since is not None:
             waiting = sum(hook.wants(event) for event in islice(events.after(connection, hook.position), _EVENTS_MAX))
             since = time.local_text(hook.failing_since, zone)
             more = "at least " if waiting == _EVENTS_MAX else ""

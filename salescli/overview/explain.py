@@ -71,7 +71,7 @@ def invoice(
             "Its outcome is unknown, so tick looks it up and sends nothing new until then. If the payment system"
             f" does not know it: {resolve}."
         )
-    if found.paid_at:
+    if found.paid_at is not None:
         yield f"The money arrived on {time.local_text(found.paid_at, zone)}; {_commission(found)}."
 
 
@@ -100,7 +100,9 @@ def recurring_order(
             yield f"Pending status: it then becomes {found.wish.capitalize()}."
     elif found.status == "paused":
         until = (
-            f"tick resumes it at {time.local_text(found.resumes_at, zone)}" if found.resumes_at else "it is activated"
+            f"tick resumes it at {time.local_text(found.resumes_at, zone)}"
+            if found.resumes_at is not None
+            else "it is activated"
         )
         yield f"Nothing is charged until {until}; an overdue payment is then charged once, and its dates stay."
     elif found.status == "failed":
@@ -127,10 +129,10 @@ def _customer(connection: engine.Connection, id: int) -> str:
 
 
 def _next_payment(connection: engine.Connection, found: Recurring, now: datetime, zone: ZoneInfo) -> Iterator[str]:
-    assert found.next_payment_at
+    assert found.next_payment_at is not None
     system = payment_systems.get(connection, found.payment_system_id)
     when = time.local_text(found.next_payment_at, zone)
-    due = time.from_text(found.next_payment_at) <= now
+    due = time.from_stored(found.next_payment_at) <= now
     at = "at the next tick" if due else f"on {when}"
     attempt = found.retries.attempt(found.declines, recurring.attempts_made(connection, found.id))
     if system.manual:
@@ -140,12 +142,12 @@ def _next_payment(connection: engine.Connection, found: Recurring, now: datetime
     if found.declines:
         last = f"{found.last_error} ({found.last_error_code})"
         yield f"The last attempt was declined: {last}; retries are after {found.retries}."
-    after = recurring.paid(found, now=max(now, time.from_text(found.next_payment_at)), zone=zone)
-    if after.next_payment_at:
+    after = recurring.paid(found, now=max(now, time.from_stored(found.next_payment_at)), zone=zone)
+    if after.next_payment_at is not None:
         yield f"If it succeeds, the next one is on {time.local_text(after.next_payment_at, zone)}."
     else:
         yield "If it succeeds, the recurring order is Completed."
-    if system.paused_until and system.paused_until > time.utc_text(now):
+    if system.paused_until is not None and system.paused_until > time.stored(now):
         yield f"{system.name} does not answer and is paused until {time.local_text(system.paused_until, zone)}."
     if due and (gap := tick_log.gap(connection, now)):
         yield f"But {tick_log.held(gap)}."

@@ -17,6 +17,7 @@ from salescli.lists.columns import Column, View
 from salescli.lists.filters import Filters, clauses
 from salescli.lists.instalments import NEXT_DUE
 from salescli.lists.query import Page
+from salescli.rules import time
 from salescli.storage.work import Work
 
 # Payments of recurring orders are charged by tick, and listed by `recurring upcoming`.
@@ -25,6 +26,7 @@ _OPEN = "status = 'open' AND status <> 'completed'"  # as the index of those tha
 _NEXT = f"CASE WHEN EXISTS (SELECT 1 FROM instalments) THEN {NEXT_DUE} END"  # many shops have none: it is asked once
 _ORDERS = f"(SELECT o.*, {_NEXT} AS next_due FROM orders o WHERE {_OWED} AND {{which}})"
 _ALL = _ORDERS.format(which=_OPEN)
+_ADDED_UP = _ORDERS.format(which="status = 'open'")  # as the index that has all the amounts has it
 _IN_PARTS = _ORDERS.format(which=f"{_OPEN} AND id IN (SELECT order_id FROM instalments)")
 _BY_NUMBER = _ORDERS.format(which=f"id IN (SELECT id FROM orders WHERE {_OPEN})")  # few are looked at for a page
 
@@ -43,7 +45,7 @@ _VIEW = order_list.VIEW._replace(
         Column("due_on", "day", "o.next_due"),
         Column("due", "money", _DUE, shown=False),  # on that day, or by today
         # SQL has the day since which it is late: the later it is, the fewer days
-        Column("days_late", "number", _LATE_SINCE, sort=f"-CAST(replace({_LATE_SINCE}, '-', '') AS INTEGER)"),
+        Column("days_late", "number", _LATE_SINCE, sort=f"-({_LATE_SINCE})"),
         Column("contact", "command", "coalesce(c.email, c.phone)"),  # whole, so that it can be copied
         Column("email", sql="c.email", shown=False),
         Column("phone", sql="c.phone", shown=False),
@@ -53,7 +55,7 @@ _VIEW = order_list.VIEW._replace(
         Column("manager", sql="coalesce(m.name, 'system')", sort="coalesce(m.name_key, 'system')", shown=False),
         Column("customer_number", "number", "o.customer_id", shown=False),
     ),
-    newest_first=("coalesce(o.next_due, '9999')", "o.id"),
+    newest_first=("coalesce(o.next_due, 99999999)", "o.id"),
     hidden="",
     indexed=(),
 )
@@ -68,7 +70,7 @@ def rows(work: Work, filters: Filters, page: Page | None = None, *, overdue: boo
     today = _today(work)
     for row in _found(work, filters, page or Page(COLUMNS), overdue=overdue):
         if since := row.get("days_late"):
-            row["days_late"] = (today - date.fromisoformat(since)).days
+            row["days_late"] = (today - time.day_of(since)).days
         yield row
 
 
@@ -87,7 +89,7 @@ def _found(work: Work, filters: Filters, page: Page, *, overdue: bool) -> Iterat
 
 def totals(work: Work, filters: Filters, *, overdue: bool = False) -> list[dict[str, Any]]:
     """Return of each currency the number of orders, what is left of them, and what of that is late, or None."""
-    view = _view(work, overdue=overdue)
+    view = _view(work, _ADDED_UP, overdue=overdue)
     where = clauses(work.connection, view, filters, zone=work.zone)
     sql = (
         f'SELECT count(*) AS orders, sum({_LEFT}) AS "left",'
@@ -100,7 +102,7 @@ def totals(work: Work, filters: Filters, *, overdue: bool = False) -> list[dict[
 def _view(work: Work, orders: str = _ALL, which: str = "1 = 1", *, overdue: bool = False) -> View:
     if overdue:
         orders, which = _IN_PARTS, "next_due < :today"
-    values = {"today": _today(work).isoformat()}
+    values = {"today": time.day_number(_today(work))}
     return _VIEW._replace(source=f"(SELECT * FROM {orders} WHERE {which}) o", values=values)
 
 

@@ -52,14 +52,15 @@ FROM orders o WHERE o.status = 'completed' AND o.confirmed = 0 AND o.completed_o
 # An order can be confirmed once its success share is paid, rounded half up as in sales/orders.py.
 _CONFIRMABLE = f"""
 SELECT 'partial order to confirm' AS what, o.id AS number, o.paid_minor AS amount, o.currency AS currency,
-  NULL AS due, o.created_at AS since, substr(o.created_at, 1, 10) AS day, {_PAID_THROUGH} AS payment_system_id,
+  NULL AS due, o.created_at AS since, o.created_at / 86400 AS day, {_PAID_THROUGH} AS payment_system_id,
   {_OF_THE_ORDER}
 FROM orders o WHERE o.status = 'open' AND o.partial = 1 AND NOT EXISTS ({UNDER_WAY})
   AND o.paid_minor >= (o.price_minor * o.partial_success_ppm + {money.PPM // 2}) / {money.PPM}
 """
 # What is left of an order on the first day on which more is due than is paid; ``:today`` is the account's.
+_OF_A_DAY = "instalment due"
 _DUE = f"""
-SELECT 'instalment due' AS what, o.id AS number,
+SELECT '{_OF_A_DAY}' AS what, o.id AS number,
   o.price_minor - o.paid_minor - (SELECT coalesce(sum(l.amount_minor), 0)
     FROM instalments l WHERE l.order_id = o.id AND l.due_on > :today) AS amount, o.currency AS currency,
   {NEXT_DUE} AS due, {NEXT_DUE} AS since, {NEXT_DUE} AS day, o.payment_system_id, {_OF_THE_ORDER}
@@ -68,14 +69,14 @@ WHERE o.status = 'open' AND {NEXT_DUE} <= :today AND NOT EXISTS ({UNDER_WAY})
 """
 _WAITING = f"""
 SELECT 'payment to confirm' AS what, i.id AS number, i.amount_minor AS amount, i.currency AS currency,
-  NULL AS due, a.started_at AS since, substr(a.started_at, 1, 10) AS day, a.payment_system_id, {_OF_THE_ORDER}
+  NULL AS due, a.started_at AS since, a.started_at / 86400 AS day, a.payment_system_id, {_OF_THE_ORDER}
 FROM attempts a JOIN payment_systems p ON p.id = a.payment_system_id JOIN invoices i ON i.id = a.invoice_id
   JOIN orders o ON o.id = i.order_id
 WHERE a.status = 'live' AND p.gateway = 'manual'
 """
 _FAILED = """
 SELECT 'failed recurring order' AS what, r.id AS number, r.price_minor AS amount, r.currency AS currency,
-  NULL AS due, coalesce(r.due_at, r.created_at) AS since, substr(coalesce(r.due_at, r.created_at), 1, 10) AS day,
+  NULL AS due, coalesce(r.due_at, r.created_at) AS since, coalesce(r.due_at, r.created_at) / 86400 AS day,
   r.payment_system_id, r.customer_id, r.offer_id, f.category_id, o.manager_id, coalesce(o.partial, 0) AS partial,
   r.id AS recurring_id, r.source_number
 FROM recurring r JOIN offers f ON f.id = r.offer_id LEFT JOIN orders o ON o.id = r.initial_order_id
@@ -83,7 +84,7 @@ WHERE r.status = 'failed'
 """
 _DISPUTED = f"""
 SELECT 'dispute to answer' AS what, d.invoice_id AS number, d.amount_minor AS amount,
-  d.currency AS currency, d.due_at AS due, d.opened_at AS since, substr(coalesce(d.due_at, d.opened_at), 1, 10) AS day,
+  d.currency AS currency, d.due_at AS due, d.opened_at AS since, coalesce(d.due_at, d.opened_at) / 86400 AS day,
   i.payment_system_id, {_OF_THE_ORDER}
 FROM disputes d JOIN invoices i ON i.id = d.invoice_id JOIN orders o ON o.id = i.order_id WHERE d.status = 'open'
 """
@@ -91,7 +92,7 @@ _KINDS = {  # the most urgent first
     "dispute to answer": _DISPUTED,
     "failed recurring order": _FAILED,
     "payment to confirm": _WAITING,
-    "instalment due": _DUE,
+    _OF_A_DAY: _DUE,
     "partial order to confirm": _CONFIRMABLE,
     "unconfirmed sale": _UNCONFIRMED,
 }
@@ -134,19 +135,19 @@ def narrowed(connection: engine.Connection, filters: Filters, zone: ZoneInfo) ->
     """Return the WHERE of the filters (R6). Periods apply to the day since which a thing waits."""
     where = clauses(connection, _VIEW, filters._replace(first_day=None, last_day=None), zone=zone)
     if filters.first_day:
-        where.add(_FROM, day=filters.first_day.isoformat(), at=_begins(filters.first_day, zone))
+        where.add(_FROM, day=time.day_number(filters.first_day), at=_begins(filters.first_day, zone))
     if filters.last_day:
         after = filters.last_day + time.ONE_DAY
-        where.add(_BEFORE, day=after.isoformat(), at=_begins(after, zone))
+        where.add(_BEFORE, day=time.day_number(after), at=_begins(after, zone))
     return where
 
 
-_FROM = "CASE length(t.since) WHEN 10 THEN t.since >= {day} ELSE t.since >= {at} END"  # 10: a day of the account
-_BEFORE = "CASE length(t.since) WHEN 10 THEN t.since < {day} ELSE t.since < {at} END"
+_FROM = f"CASE t.what WHEN '{_OF_A_DAY}' THEN t.since >= {{day}} ELSE t.since >= {{at}} END"  # a day of the account
+_BEFORE = f"CASE t.what WHEN '{_OF_A_DAY}' THEN t.since < {{day}} ELSE t.since < {{at}} END"
 
 
-def _begins(day: date, zone: ZoneInfo) -> str:
-    return time.utc_text(time.start_of(day, zone))
+def _begins(day: date, zone: ZoneInfo) -> int:
+    return time.stored(time.start_of(day, zone))
 
 
 def waiting(
@@ -217,16 +218,18 @@ def count(connection: engine.Connection, where: Where | None = None, *, today: d
     return int(connection.execute(f"SELECT {' + '.join(numbers)}", values).fetchone()[0])
 
 
-def _days(connection: engine.Connection, today: date) -> dict[str, str | bool]:
+def _days(connection: engine.Connection, today: date) -> dict[str, int]:
     """Return what the queries need: today, the day since which sales may wait, and if no month after it is closed."""
-    open_since = ""
-    closed = [row["month"] for row in connection.execute("SELECT month FROM closed_months ORDER BY month")]
+    open_since = 0
+    months = connection.execute("SELECT replace(month, '-', '') + 0 AS number FROM closed_months ORDER BY month")
+    closed = [100 * row["number"] for row in months]
     for month in closed:
         first = connection.execute(_FIRST_UNCONFIRMED, (open_since,)).fetchone()[0]
         if first is None or first < month:
             break
-        open_since = f"{month}-99"  # after its last day
-    return {"today": today.isoformat(), "open_since": open_since, "all_open": max(closed, default="") <= open_since}
+        open_since = month + 99  # after its last day
+    all_open = max(closed, default=0) <= open_since
+    return {"today": time.day_number(today), "open_since": open_since, "all_open": int(all_open)}
 
 
 _FIRST_UNCONFIRMED = (
@@ -240,11 +243,9 @@ def _row(row: dict[str, Any], actor: Actor, program: str, zone: ZoneInfo) -> dic
 
 def _with_times(row: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     """Return a row with the instant at which a day begins where a day is stored."""
-    days = {key: row[key] for key in ("due", "since") if row[key] and len(row[key]) == len("2026-03-01")}
-    return {
-        **row,
-        **{key: time.utc_text(time.start_of(date.fromisoformat(day), zone)) for key, day in days.items()},
-    }
+    if row["what"] != _OF_A_DAY:
+        return row
+    return {**row, **{key: _begins(time.day_of(row[key]), zone) for key in ("due", "since")}}
 
 
 def _command(row: dict[str, Any], actor: Actor, program: str) -> str | None:

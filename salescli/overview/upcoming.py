@@ -65,7 +65,7 @@ def expected(order: Recurring, until: datetime, *, now: datetime, zone: ZoneInfo
     """
     order = _resumed(order)
     while order.status in _CHARGED and order.next_payment_at is not None:
-        at = max(time.from_text(order.next_payment_at), now)
+        at = max(time.from_stored(order.next_payment_at), now)
         if at >= until:
             return
         yield UpcomingPayment(at, order)
@@ -93,7 +93,7 @@ def payments(
     where = clauses(connection, recurring_list.VIEW, filters, zone=zone)
     paused = connection.execute(f"{_PAUSED} AND {where} GROUP BY r.currency ORDER BY r.currency", where.values)
     paused_orders = {row["currency"]: row["orders"] for row in paused}
-    where.add("r.next_payment_at < {until}", until=time.utc_text(until))
+    where.add("r.next_payment_at < {until}", until=time.stored(until))
     rows = [
         _row(payment, row)
         for row in connection.execute(f"{_CHARGED_ORDERS} AND {where}", where.values)
@@ -120,7 +120,7 @@ def _instalments(
             if since <= at < until:
                 number = [due for due, _ in parts].index(day) + 1
                 of_it = {name: row[name] for name in _OF_THE_ORDER}
-                expected_at = {"expected_at": time.utc_text(at), "due_at": time.utc_text(time.start_of(day, zone))}
+                expected_at = {"expected_at": time.stored(at), "due_at": time.stored(time.start_of(day, zone))}
                 place = {"payment": number, "payments": len(parts), "amount": minor, "attempt": None, "recurring": None}
                 found.append({**of_it, **place, **expected_at})
     return found
@@ -150,7 +150,7 @@ def _row(payment: UpcomingPayment, row: engine.Row) -> dict[str, Any]:
     made = row["attempts_made"] if order.payments_made == row["payments_made"] else 0
     return {
         "recurring": order.id,
-        "expected_at": time.utc_text(payment.at),
+        "expected_at": time.stored(payment.at),
         "customer": row["customer"],
         "offer": order.offer_name,
         "payment": order.payment_number,

@@ -131,14 +131,17 @@ def proposal(finding: MatchFinding) -> tuple[int, int] | None:
     return finding.line.number, finding.movement.invoice
 
 
-def _when(finding: MatchFinding) -> tuple[str, int]:
+def _when(finding: MatchFinding) -> tuple[float, int]:
     """Return the sort key that applies findings in the order in which the money moved."""
-    return (finding.line.at or "", finding.line.number) if finding.line else ("", 0)
+    if finding.line is None:
+        return match.BEFORE_ALL, 0
+    at = match.BEFORE_ALL if finding.line.at is None else finding.line.at
+    return at, finding.line.number
 
 
 def _period(request: ReconcileRequest) -> Period | None:
     """Return the days to compare: those given, else those of the statement. Raise BadData when it is empty."""
-    first, last = (day.isoformat() if day else None for day in request.days)
+    first, last = request.days
     dated = statement.days(request.lines, request.zone)
     if first is None and last is None and not request.lines:
         raise BadData("the statement has no rows, so nothing was compared; if that is right, give --from and --to")
@@ -251,7 +254,7 @@ def _confirm(
     reason: str,
 ) -> None:
     """Confirm a manual payment at the time in the statement, or now when it has none."""
-    arrived = time.from_text(line.at) if line.at else work.now
+    arrived = work.now if line.at is None else time.from_stored(line.at)
     if happened.is_future(arrived, work.now):
         raise WrongStatus(f"invoice {invoice} is not confirmed: {reason}, is dated in the future")
     after = by_hand.answer_by_hand(work.at(arrived), invoice, confirmed=True)
@@ -269,13 +272,15 @@ def recordable(finding: MatchFinding) -> bool:
 def _record_refund(work: Work, request: ReconcileRequest, line: Line, invoice_id: int, applied: Applied) -> None:
     """Record a refund that is only there, on its own day. Raise WrongStatus where that is not possible now."""
     reason = f"statement {request.name}, line {line.number}"
-    invoice, at = invoices.get(work.connection, invoice_id), line.at or ""
+    assert line.at is not None  # it is recordable
+    invoice, at = invoices.get(work.connection, invoice_id), time.from_stored(line.at)
     if not work.actor.may(permissions.REFUND):
         raise WrongStatus(f"{reason}: a refund is recorded only by a user with the permission {permissions.REFUND}")
-    if at < (invoice.paid_at or "") or happened.is_future(time.from_text(at), work.now):
+    if (invoice.paid and at < invoice.came_at) or happened.is_future(at, work.now):
         raise WrongStatus(f"{reason}: the refund is dated before its payment, or in the future")
     number = None if line.gateway_id == invoice.gateway_id else line.gateway_id
-    reported = Refunded(invoice.gateway_id or "", number, line.amount_minor, line.currency, at, line.reference)
+    made_at, payment = time.utc_text(at), invoice.gateway_id or ""
+    reported = Refunded(payment, number, line.amount_minor, line.currency, made_at, line.reference)
     taken = moved_there.take_refund(work, request.system, reported, reason=reason)
     if taken.became == "recorded":
         applied.done.append(f"{taken.line} ({reason})")

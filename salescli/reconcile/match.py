@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import tzinfo
+from datetime import date, tzinfo
 from typing import NamedTuple
 
 from salescli.reconcile import pairs, propose
@@ -43,16 +43,17 @@ FINDINGS = (
     AGREES,
     NOT_COMPARED,
 )
+BEFORE_ALL = float("-inf")  # the moment of what has no date, where findings are sorted
 _SUMMED_AS = {FEE_DIFFERS: AGREES, FEE_REPORTED: AGREES}  # their amounts agree
 
 
 class Period(NamedTuple):
     """The compared local days, both included; None: open on that side."""
 
-    first: str | None
-    last: str | None
+    first: date | None
+    last: date | None
 
-    def covers(self, day: str) -> bool:
+    def covers(self, day: date) -> bool:
         """Return whether a local day is in the period."""
         return (self.first is None or self.first <= day) and (self.last is None or day <= self.last)
 
@@ -131,9 +132,9 @@ def compare(
     return Comparison(kept, list(_sums(kept, days)), period, left_out)
 
 
-def _moment(finding: MatchFinding) -> str:
+def _moment(finding: MatchFinding) -> float:
     dated = finding.line or finding.movement
-    return (dated.at if dated else None) or ""
+    return BEFORE_ALL if dated is None or dated.at is None else dated.at
 
 
 def _number(finding: MatchFinding) -> int:
@@ -151,7 +152,7 @@ class _Days:
         """Return whether a line counts; one without a date always does."""
         if self._period is None or line.at is None:
             return True
-        return self._period.covers(time.local_day(time.from_text(line.at), self._zone))
+        return self._period.covers(time.local_day(time.from_stored(line.at), self._zone))
 
     def counts(self, movement: Movement) -> bool:
         """Return whether a movement counts."""

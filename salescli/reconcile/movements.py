@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from typing import Any, NamedTuple
 
 from salescli.catalogue.payment_systems import PaymentSystem
@@ -15,6 +16,7 @@ from salescli.reconcile import match
 from salescli.reconcile.evidence import Whose
 from salescli.reconcile.match import Comparison, Period
 from salescli.reconcile.pairs import Movement
+from salescli.rules import time
 from salescli.storage import engine
 
 
@@ -59,7 +61,8 @@ def _found(connection: engine.Connection, sql: str, words: Iterable[str | None],
 
 def of_period(connection: engine.Connection, system: PaymentSystem, period: Period) -> list[Movement]:
     """Return the payments and refunds of a payment system within a period of local days (B7)."""
-    values = {"system": system.id, "first": period.first or "", "last": period.last or "9999-12-31"}
+    first, last = (time.day_number(day) for day in (period.first or date.min, period.last or date.max))
+    values = {"system": system.id, "first": first, "last": last}
     return [
         *_read_movements(connection, _PAID_BETWEEN, values),
         *_read_movements(connection, _REFUNDED_BETWEEN, values),
@@ -76,10 +79,12 @@ def of_invoices(connection: engine.Connection, system: PaymentSystem, ids: Seque
 def _read_movements(connection: engine.Connection, sql: str, values: dict[str, Any]) -> Iterator[Movement]:
     for row in connection.execute(sql, values):
         state, id, *rest = row
-        kind, invoice, order, amount, currency, fee, estimated, *last = rest
+        kind, invoice, order, amount, currency, fee, estimated, gateway_id, reference, at, day, *foreign = rest
+        counts = None if day is None else time.day_of(day)
         yield Movement(
-            (f"{state} {kind}", id), state, kind, invoice, order, amount, currency, fee, bool(estimated), *last
-        )
+            (f"{state} {kind}", id), state, kind, invoice, order, amount, currency, fee, bool(estimated), gateway_id,
+            reference, at, counts, *foreign,
+        )  # fmt: skip
 
 
 def waiting(connection: engine.Connection, system: PaymentSystem) -> list[Movement]:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import Literal, NamedTuple
 
 from salescli.reconcile.statement import PAYMENT, Line
-from salescli.rules import time
 
 # How a line is matched with a movement, the surest first.
 BY_BOTH, BY_REFERENCE, BY_GATEWAY_ID, BY_INVOICE = range(4)
@@ -21,7 +21,8 @@ State = Literal["moved", "outcome unknown", "waits", "dispute open"]
 class Movement(NamedTuple):
     """A movement of money here: ``moved``, or a live attempt whose ``outcome unknown`` or that ``waits``, or a dispute.
 
-    ``at`` is UTC text; ``day`` is the local day it counts on, None unless it moved. ``key`` is unique.
+    ``at`` is an instant as it is stored; ``day`` is the local day it counts on, None unless it moved. ``key`` is
+    unique.
     """
 
     key: tuple[str, int]
@@ -35,8 +36,8 @@ class Movement(NamedTuple):
     estimated: bool
     gateway_id: str | None
     reference: str | None
-    at: str
-    day: str | None
+    at: int
+    day: date | None
     foreign_fee_minor: int | None = None  # a fee in another currency
     foreign_fee_currency: str | None = None
 
@@ -60,7 +61,7 @@ class Pair(NamedTuple):
 
     known_by: int
     differs: bool  # in amount or currency
-    apart: float  # seconds
+    apart: int  # seconds
     line: int
     place: int
 
@@ -110,7 +111,5 @@ def same_amount(line: Line, movement: Movement) -> bool:
     return (line.amount_minor, line.currency) == (movement.amount_minor, movement.currency)
 
 
-def _apart(line: Line, movement: Movement) -> float:
-    if line.at is None:
-        return 0.0
-    return abs((time.from_text(line.at) - time.from_text(movement.at)).total_seconds())
+def _apart(line: Line, movement: Movement) -> int:
+    return 0 if line.at is None else abs(line.at - movement.at)

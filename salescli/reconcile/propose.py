@@ -28,7 +28,7 @@ class Due(NamedTuple):
     kind: str
     amount_minor: int
     currency: str
-    at: str
+    at: int  # an instant as it is stored
     gateway_id: str | None = None
 
 
@@ -194,18 +194,16 @@ def _other_id(line: Line, due: Due) -> bool:
 
 
 def _apart(line: Line, due: Due) -> float:
-    if line.at is None:
-        return float("inf")
-    return abs((time.from_text(line.at) - time.from_text(due.at)).total_seconds())
+    return float("inf") if line.at is None else abs(line.at - due.at)
 
 
-def _day(at: str, zone: tzinfo) -> str:
-    return time.local_day(time.from_text(at), zone)
+def _day(at: int, zone: tzinfo) -> date:
+    return time.local_day(time.from_stored(at), zone)
 
 
 def _is_day(line: Line, zone: tzinfo) -> bool:
     """Return whether a line has only a day: it begins at that moment."""
-    return line.at is not None and time.from_text(line.at).astimezone(zone).strftime("%H%M%S") == "000000"
+    return line.at is not None and time.from_stored(line.at).astimezone(zone).strftime("%H%M%S") == "000000"
 
 
 def _days(line: Line, due: Due, zone: tzinfo) -> float:
@@ -213,9 +211,9 @@ def _days(line: Line, due: Due, zone: tzinfo) -> float:
     return 0 if line.at is None else abs(_after(line.at, due, zone))
 
 
-def _after(at: str, due: Due, zone: tzinfo) -> int:
+def _after(at: int, due: Due, zone: tzinfo) -> int:
     """Return how many days a time is after a movement."""
-    return (date.fromisoformat(_day(at, zone)) - date.fromisoformat(_day(due.at, zone))).days
+    return (_day(at, zone) - _day(due.at, zone)).days
 
 
 def _before(line: Line, due: Due, zone: tzinfo) -> bool:

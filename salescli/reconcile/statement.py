@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -39,7 +39,8 @@ ReportProblem = Callable[[Problem], None]
 class Line(NamedTuple):
     """A movement of money according to the payment system; ``number`` is its line in the file.
 
-    The amount is minor units of ``currency``, the fee of ``fee_currency``; ``at`` is UTC text, None without a date.
+    The amount is minor units of ``currency``, the fee of ``fee_currency``; ``at`` is an instant as it is stored, None
+    without a date.
     """
 
     number: int
@@ -50,7 +51,7 @@ class Line(NamedTuple):
     amount_minor: int
     currency: str
     fee_minor: int | None
-    at: str | None
+    at: int | None
     fee_currency: str | None = None  # None: the line's
     payment_id: str | None = None  # the id of the payment that a refund or dispute is of
     text: str = ""
@@ -124,12 +125,12 @@ def refuse_bad(rows: Sequence[Line | BadRow], on_bad: ReportProblem) -> list[Lin
     return [row for row in rows if isinstance(row, Line)]
 
 
-def days(lines: Sequence[Line], zone: ZoneInfo) -> tuple[str, str] | None:
+def days(lines: Sequence[Line], zone: ZoneInfo) -> tuple[date, date] | None:
     """Return the first and the last local day of the lines; None when none has a date."""
     moments = [line.at for line in lines if line.at is not None]
     if not moments:
         return None
-    first, last = (time.local_day(time.from_text(at), zone) for at in (min(moments), max(moments)))
+    first, last = (time.local_day(time.from_stored(at), zone) for at in (min(moments), max(moments)))
     return first, last
 
 
@@ -229,7 +230,7 @@ def _line(row: Row, given: dict[str, Any]) -> Line:
         amount_minor=given["amount"],
         currency=given["currency"],
         fee_minor=given.get("fee"),
-        at=None if at is None else time.utc_text(at),
+        at=None if at is None else time.stored(at),
         fee_currency=None if given["fee_currency"] == given["currency"] else given["fee_currency"],
         payment_id=given.get("payment_id"),
         text=given.get("text", ""),

@@ -16,9 +16,10 @@ from salescli.lists.filters import Filters, clauses
 from salescli.reports import packing
 from salescli.reports.dimensions import ALL, SALE, SALES
 from salescli.reports.questions import Query, Question, view
+from salescli.rules import time
 from salescli.storage import engine
 from salescli.storage.clauses import OF_AN_ORDER, Where, searched
-from salescli.storage.totals import SUMS, number_of
+from salescli.storage.totals import SUMS
 
 # The filters that totals carry as well: what they look at is in the flags of both, of a table `t`.
 OF_FLAGS: Mapping[str, str] = {
@@ -48,7 +49,7 @@ _FILTERS: Mapping[str, str] = {
 _PAID_ON = "t.id >> 34"
 
 _IDS = {dimension.name: dimension.facts for dimension in ALL}
-_PERIODS = ("period", "of_orders", "of_payments")
+_PERIODS = ("period", "week", "of_orders", "of_payments")
 _MOST = {dimension.name: dimension.most for dimension in ALL if dimension.most} | dict.fromkeys(_PERIODS, "99991231")
 _MOST |= {"marks": "15"}
 # Of a number of days what a period of so many characters keeps, and its name.
@@ -58,6 +59,15 @@ _NAME = {
     7: "printf('%04d-%02d', {n} / 100, {n} % 100)",
     4: "printf('%04d', {n})",
 }
+
+
+# The number of a day's week, each of which begins on a Monday: by the months and the days since 1 March of the year 0,
+# as years that begin in March end with the day that some of them lack.
+_MONTHS = "({day} / 10000 * 12 + {day} / 100 % 100 - 3)"
+WEEK = (
+    f"(({{day}} % 100 + (153 * ({_MONTHS} % 12) + 2) / 5 + {_MONTHS} / 12 * 1461 / 4"
+    f" - {_MONTHS} / 1200 + {_MONTHS} / 4800 + 1) / 7)"
+)
 
 
 def query(connection: engine.Connection, question: Question) -> Query:
@@ -75,6 +85,9 @@ def query(connection: engine.Connection, question: Question) -> Query:
         day = _PAID_ON
         counted = f"0 AS orders, {_IS_PAYMENT} AS payments, 0 AS quantity"
     period = {"period": _CUT[question.cut].format(day=f"({day})")} if question.cut else {}
+    if question.weeks:
+        period = {"week": WEEK.format(day=f"({day})")}
+        counted += f", {day} AS day"
     keys = {**period, **{name: _IDS[name] for name in question.dimensions}}
     groups = _groups(connection, keys, question.cut)
     columns = f"SELECT {groups.listed}t.currency AS currency, {counted}, {_MONEY} FROM {source} t"
@@ -95,6 +108,9 @@ class _Groups(NamedTuple):
 def _groups(connection: engine.Connection, keys: Mapping[str, str], cut: int) -> _Groups:
     packed = packing.packed(connection, keys, _MOST)
     shown = {name: _NAME[cut].format(n=sql) if name in _PERIODS else sql for name, sql in packed.shown.items()}
+    if "week" in shown:
+        del shown["week"]
+        shown = {"period": _NAME[cut].format(n="min(day)"), **shown}
     return _Groups(
         "".join(f"{sql} AS {name}, " for name, sql in packed.columns.items()),
         "".join(f"{name}, " for name in packed.columns),
@@ -251,7 +267,7 @@ def shifts(connection: engine.Connection, filters: Filters, zone: ZoneInfo) -> Q
 
 def _numbers(filters: Filters) -> tuple[int, int]:
     """Return the numbers of the period's first and last day, also if a side is open."""
-    return number_of(filters.first_day or date.min), number_of(filters.last_day or date.max)
+    return time.day_number(filters.first_day or date.min), time.day_number(filters.last_day or date.max)
 
 
 def _where(connection: engine.Connection, filters: Filters, zone: ZoneInfo) -> Where:

@@ -10,15 +10,17 @@ money in + money back → grouped by period, dimensions and the currency of paym
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from salescli.catalogue import payment_systems
 from salescli.lists.filters import Filters, clauses
 from salescli.reports.dimensions import ALL, SALE, SALES
 from salescli.reports.questions import Query, Question, view
+from salescli.rules import time
 from salescli.sales import customer_credit
 from salescli.storage import engine
-from salescli.storage.clauses import OF_AN_ORDER, Where, searched
+from salescli.storage.clauses import OF_AN_ORDER, Where, month_of, searched
 from salescli.storage.schema import comparable
 
 _FILTERS: Mapping[str, str] = {
@@ -75,13 +77,15 @@ def query(connection: engine.Connection, question: Question) -> Query:
 
 
 def _period(day: str, cut: int) -> str:
-    return f"substr({day}, 1, {cut})" if cut else "''"
+    """Return SQL for what a period of so many characters keeps of a day."""
+    parts = {0: "''", 4: f"substr({day}, 1, 4)", 7: month_of(day), 10: f"{month_of(day)} || '-' || substr({day}, 7, 2)"}
+    return parts[cut]
 
 
 def bridge(connection: engine.Connection, filters: Filters, zone: ZoneInfo) -> Query:
     """Return the query of a row per currency: payments, completed orders of the period, and the amounts between."""
     paid = "i.paid_on BETWEEN :first AND :last"
-    completed = "coalesce(o.completed_on, '') BETWEEN :first AND :last"
+    completed = "coalesce(o.completed_on, -1) BETWEEN :first AND :last"
     others = _clause(connection, filters._replace(first_day=None, last_day=None), "i.paid_on", zone)
     parts = {
         "payments": paid,
@@ -114,10 +118,10 @@ def unequal(connection: engine.Connection, filters: Filters, zone: ZoneInfo) -> 
     return sql, others.values
 
 
-def _days(filters: Filters) -> dict[str, str]:
-    """Return the period's first and last day as texts that compare, also if a side is open."""
-    first, last = filters.first_day, filters.last_day
-    return {"first": first.isoformat() if first else "0", "last": last.isoformat() if last else "9999-12-31"}
+def _days(filters: Filters) -> dict[str, int]:
+    """Return the period's first and last day as they are stored, also if a side is open."""
+    first, last = filters.first_day or date.min, filters.last_day or date.max
+    return {"first": time.day_number(first), "last": time.day_number(last)}
 
 
 def _first(connection: engine.Connection, filters: Filters) -> Query:

@@ -6,21 +6,22 @@ users' shares → ``prepare`` → rows by share → ``of_own_shares``: rounded f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from salescli.reports.dimensions import SHARES
 from salescli.reports.questions import Rows
-from salescli.rules import money, sale_shares
+from salescli.rules import money, sale_shares, time
 from salescli.storage import engine
 
 
 def prepare(connection: engine.Connection) -> None:
     """Write the users' shares into a table that SQL looks them up in; the end of the transaction removes it."""
     connection.execute(f"DROP TABLE IF EXISTS temp.{SHARES}")
-    columns = "user_id INTEGER, since TEXT, ppm INTEGER, PRIMARY KEY (user_id, since)"
+    columns = "user_id INTEGER, since INTEGER, ppm INTEGER, PRIMARY KEY (user_id, since)"
     connection.execute(f"CREATE TEMP TABLE {SHARES} ({columns}) WITHOUT ROWID")
     for id, text in connection.execute("SELECT id, shares FROM users WHERE shares <> ''").fetchall():
-        steps = [(id, day, ppm) for day, ppm in sale_shares.parse(text).items()]
+        steps = [(id, time.day_number(date.fromisoformat(day)), ppm) for day, ppm in sale_shares.parse(text).items()]
         connection.executemany(f"INSERT INTO temp.{SHARES} VALUES (?, ?, ?)", steps)
 
 

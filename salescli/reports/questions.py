@@ -22,7 +22,7 @@ class Question:
     """The question of a report.
 
     ``dimensions``: names, each of which becomes a column of ids; ``cut``: how many characters of a day make a period,
-    0 for none; ``sales``: which of SALES count (B9).
+    0 for none; ``sales``: which of SALES count (B9); ``weeks``: one day may stand for all of its week.
     """
 
     dimensions: tuple[str, ...]
@@ -32,6 +32,7 @@ class Question:
     basis: Basis = "completed"
     cut: int = 0
     sales: tuple[str, ...] = SALES
+    weeks: bool = False
 
 
 def view(filters: Mapping[str, str]) -> View:

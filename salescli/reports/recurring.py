@@ -58,7 +58,7 @@ class Step:
     ``kind``: a column of the report, or nothing where only the value changed. Values in minor units, exact.
     """
 
-    at: str
+    at: int
     currency: str
     kind: str
     active: int = 0
@@ -95,7 +95,7 @@ def report(
     if not steps:
         return []
     today = now.astimezone(zone).date()
-    first = first or time.from_text(steps[0].at).astimezone(zone).date()
+    first = first or time.from_stored(steps[0].at).astimezone(zone).date()
     last = min(last or today, today)
     running = {currency: _Running() for currency in sorted({step.currency for step in steps})}
     place = _sweep(steps, 0, _beginning(first, zone), running)
@@ -125,11 +125,11 @@ def _ends(first: date, last: date, by: By | None) -> Iterator[tuple[str, date]]:
         day = after
 
 
-def _beginning(day: date, zone: ZoneInfo) -> str:
-    return time.utc_text(time.start_of(day, zone))
+def _beginning(day: date, zone: ZoneInfo) -> int:
+    return time.stored(time.start_of(day, zone))
 
 
-def _sweep(steps: list[Step], place: int, before: str, running: dict[str, _Running]) -> int:
+def _sweep(steps: list[Step], place: int, before: int, running: dict[str, _Running]) -> int:
     """Apply the steps from ``place`` that were before an instant; return the place of the next."""
     while place < len(steps) and steps[place].at < before:
         step = steps[place]
@@ -192,7 +192,7 @@ _NO_MORE: tuple[float, Iterable[engine.Row]] = (inf, ())
 def _life(now: dict[str, Any], lines: list[engine.Row]) -> Iterator[Step]:
     """Yield the steps of one recurring order."""
     state = {name: now[name] for name in _CHANGING}
-    states: list[tuple[str, dict[str, Any]]] = []  # each after its line, the newest first
+    states: list[tuple[int, dict[str, Any]]] = []  # each after its line, the newest first
     for line in reversed(lines):
         states.append((line["at"], state))
         changes = json.loads(line["changes"])
@@ -201,7 +201,7 @@ def _life(now: dict[str, Any], lines: list[engine.Row]) -> Iterator[Step]:
         states.append((now["created_at"], state))
     states.reverse()
     before: dict[str, Any] | None = None
-    at, declined = "", False
+    at, declined = states[0][0], False
     for moment, after in states:
         at = max(at, moment)  # a time that a person gave does not put a step before an earlier one
         yield from _steps(now["currency"], at, before, after)
@@ -214,7 +214,7 @@ def _life(now: dict[str, Any], lines: list[engine.Row]) -> Iterator[Step]:
         before = after
 
 
-def _steps(currency: str, at: str, before: dict[str, Any] | None, after: dict[str, Any]) -> Iterator[Step]:
+def _steps(currency: str, at: int, before: dict[str, Any] | None, after: dict[str, Any]) -> Iterator[Step]:
     was, held = _monthly(before), _monthly(after)
     if was is None and held is not None:
         yield Step(at, currency, "new" if before is None else "resumed", 1, held)

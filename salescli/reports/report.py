@@ -95,7 +95,8 @@ _BY_SELLER = Breakdown("by-seller", (SALE,), "orders")
 def _question(report: Breakdown, filters: Filters, zone: ZoneInfo, basis: Basis, include_system: bool) -> Question:
     dimensions = tuple(dimension.name for dimension in _split(report))
     sales = _counted_sales(report, include_system)
-    return Question(dimensions, report.counts, filters, zone, basis, periods.CUTS[report.by], sales)
+    cut, weeks = periods.CUTS[report.by], report.by == "week"
+    return Question(dimensions, report.counts, filters, zone, basis, cut, sales, weeks)
 
 
 def _answered(connection: engine.Connection, report: Breakdown, query: Query) -> Rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from salescli.errors import BadData
@@ -24,6 +24,6 @@ def since(at: datetime, first: datetime, zone: ZoneInfo, *, what: str) -> dateti
     """
     if at >= first:
         return at
-    if at == time.start_of(date.fromisoformat(time.local_day(first, zone)), zone):
+    if at == time.start_of(time.local_day(first, zone), zone):
         return first
-    raise BadData(f"{what} {time.local_text(time.utc_text(first), zone)}; the time given is before that")
+    raise BadData(f"{what} {time.local_text(time.stored(first), zone)}; the time given is before that")

@@ -6,9 +6,13 @@ text -> ``parse`` -> minor units -> arithmetic -> ``text``
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from salescli.errors import BadData, DamagedValue
 from salescli.rules.numbers import count
+
+if TYPE_CHECKING:
+    from datetime import date
 
 MINOR_MAX = 10**14  # 90,000 amounts of this size still sum within SQLite's 64 bits
 PPM = 1_000_000  # shares and fees are stored in parts per million: 2.9 % is 29,000
@@ -77,10 +81,10 @@ def ever_currency_code(value: str) -> str:
     return code
 
 
-def check_current(currency: str, day: str) -> None:
-    """Raise BadData unless ``currency`` was one on a local day, such as 2025-12-31."""
-    last = LAST_DAY.get(currency, day)
-    if day > last:
+def check_current(currency: str, day: date) -> None:
+    """Raise BadData unless ``currency`` was one on a local day."""
+    last = LAST_DAY.get(currency)
+    if last is not None and day.isoformat() > last:
         raise BadData(f"{currency} was a currency until {last}, so nothing was priced or paid in it on {day}")
 
 

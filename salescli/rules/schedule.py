@@ -24,6 +24,7 @@ _EVERY = re.compile(r"(?:(\d{1,4}) ?)?(day|week|month|year|d|w|m|y)s?", re.ASCII
 _UNITS = {"d": "day", "w": "week", "m": "month", "y": "year"}
 _DURATION = re.compile(r"(\d{1,5}) ?(m|min|minutes?|h|hours?|d|days?)", re.ASCII)
 _MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
+_COUNT_MAX = 1200
 _SHORTEST_DAYS = {"day": 1, "week": 7, "month": 28}
 
 
@@ -33,6 +34,13 @@ class Interval:
 
     count: int
     unit: str
+
+    @classmethod
+    def stored(cls, count: int, unit: str) -> Interval:
+        """Return the interval of stored values. Raise DamagedValue unless ``parse_interval`` can return it."""
+        if not (1 <= count <= _COUNT_MAX and unit in _SHORTEST_DAYS):
+            raise DamagedValue(f"{count} {unit}", "an interval")
+        return cls(count, unit)
 
     def __str__(self) -> str:
         return numbers.count(self.count, self.unit)
@@ -49,7 +57,7 @@ def parse_interval(value: str) -> Interval:
     count = int(match[1] or 1) if match else 0
     if match and match[2][0] == "y":
         count *= 12
-    if match is None or not 1 <= count <= 1200:
+    if match is None or not 1 <= count <= _COUNT_MAX:
         raise BadData(f"{value!r} is not an interval; write 1 month, 2 weeks or 30 days")
     unit = _UNITS[match[2][0]]
     return Interval(count, "month" if unit == "year" else unit)
@@ -159,8 +167,15 @@ def _planned(anchor: datetime, wall: datetime, interval: Interval, n: int, zone:
 def day_later(day: date, interval: Interval, n: int) -> date:
     """Return the day n intervals after ``day``: 31 January, 28 February, 31 March."""
     if interval.unit == "month":
-        return day + _months(n * interval.count)
+        return _months_later(day, n * interval.count)
     return day + timedelta(days=n * interval.count * _SHORTEST_DAYS[interval.unit])
+
+
+def _months_later(day: date, number: int) -> date:
+    if day.day > _SHORTEST_DAYS["month"]:
+        return day + _months(number)
+    years, month = divmod(day.month - 1 + number, 12)  # every month has such a day; a tenth of the time
+    return day.replace(day.year + years, month + 1)
 
 
 @lru_cache(1000)  # as long to make as to add

@@ -42,9 +42,9 @@ class Attempt:
     token: str | None
     status: str
     owner: str | None
-    owned_at: str
+    owned_at: int
     fence: int
-    started_at: str
+    started_at: int
     started_up: str | None
     lookups: int
     gateway_id: str | None
@@ -65,12 +65,12 @@ class Attempt:
         if self.owner is None:
             return False
         if self.owner.partition("/")[0] != os.uname().nodename:
-            return clock - time.from_text(self.owned_at) < LEASE
+            return clock - time.from_stored(self.owned_at) < LEASE
         return process.may_run(self.owner)
 
     def age(self, now: datetime) -> timedelta:
         """Return how long ago it was started: by the clock or by this machine's uptime, whichever is longer."""
-        by_clock = now - time.from_text(self.started_at)
+        by_clock = now - time.from_stored(self.started_at)
         boot, _, up = (self.started_up or "").partition("/")
         return max(by_clock, timedelta(seconds=time.uptime() - int(up))) if boot == process.boot_id() else by_clock
 
@@ -144,7 +144,7 @@ def closings(several: Sequence[Closing], now: datetime) -> many.Statement:
     rows = [
         {
             "status": one.status,
-            "now": time.utc_text(now),
+            "now": time.stored(now),
             "gateway_id": one.answer.result.gateway_id if one.answer.result else None,
             "code": one.answer.code,
             "raw_code": one.answer.raw_code,
@@ -191,7 +191,7 @@ def reopen(connection: engine.Connection, attempt: Attempt, now: datetime) -> No
     connection.execute(
         "UPDATE attempts SET status = 'live', settled_at = NULL, owned_at = :now, fence = fence + 1, code = NULL,"
         " raw_code = NULL, message = NULL, retryable = NULL, given_up = 0 WHERE id = :id AND status <> 'live'",
-        {"now": time.utc_text(now), "id": attempt.id},
+        {"now": time.stored(now), "id": attempt.id},
     )
 
 
@@ -230,7 +230,7 @@ def leavings(several: Sequence[Closing], now: datetime) -> many.Statement:
     )
     rows = [
         {
-            "next": time.utc_text(now + _wait(one.attempt)),
+            "next": time.stored(now + _wait(one.attempt)),
             "code": one.answer.code or answers.OUTCOME_UNKNOWN,
             "message": one.answer.message,
             "gateway_id": one.answer.result.gateway_id if one.answer.result else None,
@@ -253,7 +253,7 @@ def abandoned(connection: engine.Connection, now: datetime, clock: datetime) -> 
         "SELECT a.* FROM attempts a JOIN payment_systems p ON p.id = a.payment_system_id"
         " WHERE a.status = 'live' AND p.gateway <> 'manual' AND (a.next_lookup_at IS NULL OR a.next_lookup_at <= ?)"
         " ORDER BY a.id + 0",  # a sort of the few that are live, found by their index: not a walk through all
-        (time.utc_text(now),),
+        (time.stored(now),),
     ).fetchall()
     return [attempt for attempt in map(Attempt.from_row, rows) if not attempt.worked_on(clock)]
 
@@ -263,7 +263,7 @@ def take_over(connection: engine.Connection, attempt: Attempt, clock: datetime) 
     changed = connection.execute(
         "UPDATE attempts SET owner = :owner, owned_at = :clock, fence = fence + 1"
         " WHERE id = :id AND status = 'live' AND fence = :fence",
-        {"owner": owner(connection), "clock": time.utc_text(clock), "id": attempt.id, "fence": attempt.fence},
+        {"owner": owner(connection), "clock": time.stored(clock), "id": attempt.id, "fence": attempt.fence},
     )
     return get(connection, attempt.id) if changed.rowcount == 1 else None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 
 from salescli.errors import WrongStatus
 from salescli.rules import closing, permissions, text, time
@@ -39,7 +39,7 @@ def close(work: Work, given: str) -> str:
     """Close a month and return it. Raise as ``closable`` does."""
     with database.transaction(work.connection):
         month = closable(work, given)
-        row = {"month": month, "closed_at": time.utc_text(work.now), "user_id": work.actor.user_id}
+        row = {"month": month, "closed_at": time.stored(work.now), "user_id": work.actor.user_id}
         many.insert(work.connection, "closed_months", [row])
         history.record(work, "file", None, f"closed {month}")
     return month
@@ -61,26 +61,26 @@ def reopen(work: Work, given: str, reason: str) -> str:
 def unconfirmed(connection: engine.Connection, month: str) -> list[int]:
     """Return the numbers of the orders of a month whose sales are not confirmed."""
     sql = (
-        "SELECT id FROM orders WHERE status = 'completed' AND confirmed = 0"
-        " AND completed_on BETWEEN :month || '-01' AND :month || '-31' ORDER BY id"
+        "SELECT id FROM orders WHERE status = 'completed' AND confirmed = 0 AND completed_on / 100 = :month ORDER BY id"
     )
-    return [row["id"] for row in connection.execute(sql, {"month": month})]
+    return [row["id"] for row in connection.execute(sql, {"month": int(month.replace("-", ""))})]
 
 
 def check_open(work: Work, at: datetime | None = None) -> None:
     """Raise WrongStatus if a person dates something in a closed month: at ``at``, by default the time of ``work``."""
     day = time.local_day(at or work.now, work.zone)
-    if day[:7] in closed(work.connection):
+    if (month := closing.month_with(day)) in closed(work.connection):
         raise WrongStatus(
-            f"{day[:7]} is closed, so nothing is dated {day} any more; give a later --at, or reopen the month:"
-            f" salescli reopen {day[:7]} --reason TEXT"
+            f"{month} is closed, so nothing is dated {day} any more; give a later --at, or reopen the month:"
+            f" salescli reopen {month} --reason TEXT"
         )
 
 
 def check_sale(work: Work, order_id: int) -> None:
     """Raise WrongStatus if an order became Completed in a closed month, whose managers' sales are settled."""
     row = work.connection.execute("SELECT completed_on FROM orders WHERE id = ?", (order_id,)).fetchone()
-    if row["completed_on"] and (month := row["completed_on"][:7]) in closed(work.connection):
+    month = _month(row["completed_on"])
+    if month in closed(work.connection):
         raise WrongStatus(
             f"order {order_id} counts in {month}, which is closed; to change whose sale it is, reopen the month:"
             f" salescli reopen {month} --reason TEXT"
@@ -90,11 +90,16 @@ def check_sale(work: Work, order_id: int) -> None:
 def fixed(connection: engine.Connection, invoice_id: int) -> str | None:
     """Return the closed month in which a payment counts, so that its commission stays; None if it is open."""
     row = connection.execute("SELECT paid_on FROM invoices WHERE id = ?", (invoice_id,)).fetchone()
-    month = (row["paid_on"] or "")[:7]
+    month = _month(row["paid_on"])
     return month if month in closed(connection) else None
 
 
-def counted_on(work: Work, subject: str, id: int, day: str) -> str:
+def _month(day: int | None) -> str:
+    """Return the month of a stored day; nothing of none."""
+    return closing.month_with(time.day_of(day)) if day is not None else ""
+
+
+def counted_on(work: Work, subject: str, id: int, day: date) -> date:
     """Return the day on which money that moved on ``day`` counts, with a line of history if that is another."""
     counts = closing.first_open(day, closed(work.connection))
     if counts != day:
@@ -102,15 +107,15 @@ def counted_on(work: Work, subject: str, id: int, day: str) -> str:
     return counts
 
 
-def counts_on(counts: str, day: str) -> str:
+def counts_on(counts: date, day: date) -> str:
     """Return the words of a line of history about money of ``day`` that counts on another day."""
-    return f"counts on {counts}: {day[:7]} is closed"
+    return f"counts on {counts}: {closing.month_with(day)} is closed"
 
 
-def note(connection: engine.Connection, day: str) -> str:
+def note(connection: engine.Connection, day: date) -> str:
     """Return what to add to words about money of ``day`` that counts on another day; nothing if it does not."""
     counts = closing.first_open(day, closed(connection))
-    return f"; it counts on {counts}, since {day[:7]} is closed" if counts != day else ""
+    return f"; it counts on {counts}, since {closing.month_with(day)} is closed" if counts != day else ""
 
 
 def is_guarded(error: engine.Error) -> bool:

@@ -26,9 +26,9 @@ class Dispute:
     fee_minor: int | None
     fee_currency: str | None
     reason: str | None
-    opened_at: str
-    due_at: str | None
-    settled_at: str | None
+    opened_at: int
+    due_at: int | None
+    settled_at: int | None
     refund_id: int | None
 
     @classmethod

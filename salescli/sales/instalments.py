@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 
-from salescli.rules import money
+from salescli.rules import money, time
 from salescli.rules.instalments import Part
 from salescli.storage import engine
 
@@ -16,7 +15,7 @@ from salescli.storage import engine
 def of_order(connection: engine.Connection, order_id: int) -> list[Part]:
     """Return the instalments of an order, the earliest first; empty where none are agreed."""
     sql = "SELECT due_on, amount_minor FROM instalments WHERE order_id = ? ORDER BY due_on"
-    return [(date.fromisoformat(row["due_on"]), row["amount_minor"]) for row in connection.execute(sql, (order_id,))]
+    return [(time.day_of(row["due_on"]), row["amount_minor"]) for row in connection.execute(sql, (order_id,))]
 
 
 def of_open_orders(connection: engine.Connection) -> dict[int, list[Part]]:
@@ -27,14 +26,14 @@ def of_open_orders(connection: engine.Connection) -> dict[int, list[Part]]:
         " WHERE o.status = 'open' ORDER BY n.order_id, n.due_on"
     )
     for row in connection.execute(sql):
-        found.setdefault(row["order_id"], []).append((date.fromisoformat(row["due_on"]), row["amount_minor"]))
+        found.setdefault(row["order_id"], []).append((time.day_of(row["due_on"]), row["amount_minor"]))
     return found
 
 
 def store(connection: engine.Connection, order_id: int, parts: Sequence[Part]) -> None:
     """Replace the instalments of an order; the caller holds the transaction and writes the history."""
     connection.execute("DELETE FROM instalments WHERE order_id = ?", (order_id,))
-    rows = [(order_id, day.isoformat(), minor) for day, minor in parts]
+    rows = [(order_id, time.day_number(day), minor) for day, minor in parts]
     connection.executemany("INSERT INTO instalments (order_id, due_on, amount_minor) VALUES (?, ?, ?)", rows)
 
 

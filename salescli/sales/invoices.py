@@ -40,8 +40,8 @@ class Invoice:
     one_click: bool
     payment_system_id: int | None
     comment: str | None
-    attempted_at: str
-    paid_at: str | None
+    attempted_at: int
+    paid_at: int | None
     refunded_minor: int
     gateway_id: str | None
     foreign_fee_minor: int | None  # a commission in another currency, kept as such
@@ -57,6 +57,11 @@ class Invoice:
     def paid(self) -> bool:
         """Return whether it was paid, even if some or all was refunded since."""
         return self.paid_at is not None
+
+    @property
+    def came_at(self) -> datetime:
+        """When its money came; of one that is not paid, when it was last asked for."""
+        return time.from_stored(self.attempted_at if self.paid_at is None else self.paid_at)
 
     @property
     def refundable_minor(self) -> int:
@@ -117,7 +122,7 @@ def add(batch: Changes, order_id: int, ordinal: int, values: dict[str, Any], *, 
         **values,
         "order_id": order_id,
         "ordinal": ordinal,
-        "attempted_at": time.utc_text(batch.work.now),
+        "attempted_at": time.stored(batch.work.now),
     }
     id = batch.insert(
         INVOICE, row, {name: row[name] for name in ("status", "amount_minor")}, "opened" if told else None
@@ -149,12 +154,12 @@ def payment(
     estimate = system.commission(invoice.amount_minor, invoice.currency) if system and reported is None else None
     return {
         "status": "completed",
-        "paid_at": time.utc_text(now),
-        "paid_on": time.local_day(now, zone),
+        "paid_at": time.stored(now),
+        "paid_on": time.day_number(time.local_day(now, zone)),
         "fee_minor": estimate if reported is None else reported,
         "fee_estimated": int(estimate is not None),
         "gateway_id": result.gateway_id if result else None,
-        "fee_due_at": time.utc_text(now + FEE_DUE_AFTER) if reported is None and result and result.gateway_id else None,
+        "fee_due_at": time.stored(now + FEE_DUE_AFTER) if reported is None and result and result.gateway_id else None,
         **foreign_fee(invoice, answer),
     }
 
@@ -183,14 +188,14 @@ def with_fee_due(connection: engine.Connection, now: datetime, limit: int) -> li
     """Return the invoices whose fee is to be looked up, longest due first."""
     rows = connection.execute(
         "SELECT * FROM invoices WHERE fee_due_at <= :now ORDER BY fee_due_at, id LIMIT :limit",
-        {"now": time.utc_text(now), "limit": limit},
+        {"now": time.stored(now), "limit": limit},
     ).fetchall()
     return [Invoice.from_row(row) for row in rows]
 
 
 def expect_fee(connection: engine.Connection, id: int, at: datetime | None) -> None:
     """Set when the fee is looked up next; None: never."""
-    database.update(connection, "invoices", id, {"fee_due_at": time.utc_text(at) if at else None})
+    database.update(connection, "invoices", id, {"fee_due_at": time.stored(at) if at else None})
 
 
 def expect_no_fees(connection: engine.Connection, payment_system_id: int) -> None:

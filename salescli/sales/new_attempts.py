@@ -59,15 +59,15 @@ def plan(work: Work, several: Sequence[Planned], free: Iterator[int], tried: Seq
     ``free``: the ids of the next attempts; ``tried``: the invoices of which there may be earlier ones.
     """
     last = _last(work.connection, tried, several[0].new.kind) if tried else {}
-    times = _Times(time.utc_text(work.now), time.utc_text(work.written_at), f"{process.boot_id()}/{time.uptime()}")
+    times = _Times(time.stored(work.now), time.stored(work.written_at), f"{process.boot_id()}/{time.uptime()}")
     return [_opened(one, last.get(one.invoice_id), free, times) for one in several]
 
 
 class _Times(NamedTuple):
     """When attempts begin: at the time that the operation is about, by the clock, and by this machine's uptime."""
 
-    now: str
-    clock: str
+    now: int
+    clock: int
     up: str
 
 
@@ -141,9 +141,9 @@ def record_done(connection: engine.Connection, invoice: Invoice, new: NewAttempt
         "currency": new.currency,
         "gateway_id": new.gateway_id,
         "status": "succeeded",
-        "owned_at": time.utc_text(now),
-        "started_at": time.utc_text(now),
-        "settled_at": time.utc_text(now),
+        "owned_at": time.stored(now),
+        "started_at": time.stored(now),
+        "settled_at": time.stored(now),
     }
     return database.insert(connection, "attempts", row)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from salescli.catalogue import customers, offers, payment_systems
@@ -83,10 +83,7 @@ def set_instalments(work: Work, order_id: int, *, parts: Sequence[str] = (), ter
         order = orders.get(work.connection, order_id)
         if order.status != "open" or (order.recurring_id is not None and order.payment_number != 1):
             raise WrongStatus(f"order {order.id} is {order.status.capitalize()}; instalments are of an Open order")
-        made, today = (
-            date.fromisoformat(time.local_day(moment, work.zone))
-            for moment in (time.from_text(order.created_at), work.now)
-        )
+        made, today = (time.local_day(moment, work.zone) for moment in (time.from_stored(order.created_at), work.now))
         agreed = plans.by_hand(parts, order.currency, today)
         if terms:
             agreed = plans.parse(terms).parts(order.left_minor, today)
@@ -160,11 +157,11 @@ def _buyer(work: Work, order: Order, given: OrderEdit, token: str | None) -> int
 def _moment(work: Work, order: Order, given: OrderEdit) -> dict[str, Any]:
     if given.at is None:
         return {}
-    paid = [invoice.paid_at for invoice in invoices.of_order(work.connection, order.id) if invoice.paid_at]
-    if paid and time.utc_text(given.at) > min(paid):
+    paid = [invoice.paid_at for invoice in invoices.of_order(work.connection, order.id) if invoice.paid_at is not None]
+    if paid and time.stored(given.at) > min(paid):
         first = time.local_text(min(paid), work.zone)
         raise BadData(f"order {order.id} was paid at {first}, and cannot have been made after that")
-    return {"created_at": time.utc_text(given.at), "created_on": time.local_day(given.at, work.zone)}
+    return {"created_at": time.stored(given.at), "created_on": time.day_number(time.local_day(given.at, work.zone))}
 
 
 def _sale(work: Work, order: Order, given: OrderEdit) -> dict[str, Any]:

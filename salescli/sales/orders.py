@@ -9,7 +9,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -62,9 +62,9 @@ class Order:
     one_click: bool
     recurring_id: int | None
     payment_number: int | None
-    due_at: str | None
-    created_at: str
-    completed_at: str | None
+    due_at: int | None
+    created_at: int
+    completed_at: int | None
     comment: str | None
 
     @classmethod
@@ -140,7 +140,7 @@ def open_order(work: Work, new: NewOrder) -> Order:
         }
         id = create(work, values)
         if offer.instalments is not None:
-            first = date.fromisoformat(time.local_day(work.now, work.zone))
+            first = time.local_day(work.now, work.zone)
             instalments.store(work.connection, id, offer.instalments.parts(values["price_minor"], first))
         return get(work.connection, id)
 
@@ -165,8 +165,8 @@ def add(batch: Changes, values: dict[str, Any]) -> int:
         **values,
         "uid": secrets.token_hex(8),
         "status": "open",
-        "created_at": time.utc_text(work.now),
-        "created_on": time.local_day(work.now, work.zone),
+        "created_at": time.stored(work.now),
+        "created_on": time.day_number(time.local_day(work.now, work.zone)),
     }
     shown = ("status", "price_minor", "currency", "manager_id", "recurring_id", "payment_number")
     return batch.insert(ORDER, row, {name: row.get(name) for name in shown}, "opened")
@@ -201,7 +201,7 @@ def get(connection: engine.Connection, id: int) -> Order:
     return Order.from_row(row)
 
 
-def of_invoices_before(connection: engine.Connection, invoice_ids: Sequence[int], moment: str) -> set[int]:
+def of_invoices_before(connection: engine.Connection, invoice_ids: Sequence[int], moment: int) -> set[int]:
     """Return which of these invoices are of an order that existed at ``moment``, in UTC."""
     if not invoice_ids:
         return set()
@@ -230,7 +230,8 @@ def change(
 
 def completion(now: datetime, zone: ZoneInfo) -> dict[str, Any]:
     """Return the columns of an order that becomes Completed now (R76a)."""
-    return {"status": "completed", "completed_at": time.utc_text(now), "completed_on": time.local_day(now, zone)}
+    day = time.day_number(time.local_day(now, zone))
+    return {"status": "completed", "completed_at": time.stored(now), "completed_on": day}
 
 
 def refuse_while_paying(connection: engine.Connection, order: Order, to_do: str) -> None:
@@ -261,7 +262,7 @@ def since_made(work: Work, order_id: int) -> Work:
     """Return the context of what a person did about an order. Raise BadData for a time given before it was made."""
     if not work.dated:
         return work
-    made_at = time.from_text(get(work.connection, order_id).created_at)
+    made_at = time.from_stored(get(work.connection, order_id).created_at)
     return work.at(happened.since(work.now, made_at, work.zone, what=f"order {order_id} was made at"))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from salescli.errors import NotFound
+from salescli.errors import DamagedValue, NotFound
 from salescli.rules import money, schedule, time
 from salescli.rules.numbers import is_record_number
 from salescli.rules.schedule import Interval, Retries
@@ -48,14 +48,14 @@ class Recurring:
     payments_total: int | None
     payments_imported: int
     payments_made: int
-    anchor_at: str
-    due_at: str | None
-    next_payment_at: str | None
+    anchor_at: int
+    due_at: int | None
+    next_payment_at: int | None
     declines: int
-    activated_at: str | None
+    activated_at: int | None
     last_error_code: str | None
     last_error: str | None
-    resumes_at: str | None
+    resumes_at: int | None
 
     @classmethod
     def from_row(cls, row: engine.Row) -> Recurring:
@@ -65,7 +65,7 @@ class Recurring:
     @property
     def interval(self) -> Interval:
         """Its interval between planned dates."""
-        return Interval(self.every_count, self.every_unit)
+        return Interval.stored(self.every_count, self.every_unit)
 
     @property
     def retries(self) -> Retries:
@@ -89,7 +89,11 @@ class Recurring:
 
     def planned_after(self, moment: datetime, zone: ZoneInfo) -> datetime:
         """Return the first planned date later than ``moment`` (R58, R66a)."""
-        return schedule.next_planned(time.from_text(self.anchor_at), self.interval, moment, zone)
+        anchor = time.from_stored(self.anchor_at)
+        try:
+            return schedule.next_planned(anchor, self.interval, moment, zone)
+        except (OverflowError, ValueError):  # beyond the year 9999, where nobody plans
+            raise DamagedValue(time.utc_text(max(anchor, moment)), "a planned date") from None
 
     def amount(self) -> str:
         """Return its price as text with its currency."""
@@ -119,9 +123,9 @@ def paid(recurring: Recurring, *, now: datetime, zone: ZoneInfo) -> Recurring:
     if made == recurring.payments_total or "completed" in (recurring.wish, recurring.status):
         status, following = "completed", None
     else:
-        due = time.from_text(recurring.due_at) if recurring.due_at else now
+        due = time.from_stored(recurring.due_at) if recurring.due_at is not None else now
         status = recurring.wish or ("paused" if recurring.status == "paused" else "active")
-        following = time.utc_text(recurring.planned_after(max(due, now), zone))
+        following = time.stored(recurring.planned_after(max(due, now), zone))
     return replace(
         recurring, payments_made=made, status=status, due_at=following, next_payment_at=following, declines=0,
         activated_at=None, last_error_code=None, last_error=None, wish=None,
@@ -139,7 +143,7 @@ def declined(recurring: Recurring, code: str | None, message: str | None, *, now
     retry = recurring.retries.after(declines, now)
     if retry is None:
         return replace(updated, status="failed", next_payment_at=None)
-    return replace(updated, status=recurring.wish or "active", next_payment_at=time.utc_text(retry))
+    return replace(updated, status=recurring.wish or "active", next_payment_at=time.stored(retry))
 
 
 def not_charged(recurring: Recurring) -> Recurring:
@@ -151,6 +155,16 @@ def not_charged(recurring: Recurring) -> Recurring:
 
 def check_readable(recurring: Recurring, *, now: datetime, zone: ZoneInfo) -> None:
     """Raise DamagedValue if a value that settling its payment needs is damaged: before money moves, not after."""
+    made, total, wish = recurring.payments_made, recurring.payments_total, recurring.wish
+    for value, what, is_sound in (
+        (recurring.price_minor, "the price", 0 <= recurring.price_minor <= money.MINOR_MAX),
+        (recurring.quantity, "the quantity", recurring.quantity >= 1),
+        (made, "the number of payments made", made >= 0),
+        (total, "the number of payments", total is None or total > made),
+        (wish, "the pending status", wish in (None, "paused", "completed")),
+    ):
+        if not is_sound:
+            raise DamagedValue(value, f"{what} of recurring order {recurring.id}")
     recurring.amount()
     paid(recurring, now=now, zone=zone)
     declined(recurring, None, None, now=now)
@@ -182,7 +196,7 @@ def start(
     interval = Interval(order.every_count, order.every_unit)
     over = order.payments_total == 1
     following = (
-        None if over else time.utc_text(schedule.next_planned(paid_at, interval, max(work.now, paid_at), work.zone))
+        None if over else time.stored(schedule.next_planned(paid_at, interval, max(work.now, paid_at), work.zone))
     )
     values = {
         **{name: getattr(order, name) for name in _FROM_THE_ORDER},
@@ -193,10 +207,10 @@ def start(
         "one_click": int(order.one_click),
         "status": "completed" if over else "active",
         "payments_made": 1,
-        "anchor_at": time.utc_text(paid_at),
+        "anchor_at": time.stored(paid_at),
         "due_at": following,
         "next_payment_at": following,
-        "created_at": time.utc_text(work.now),
+        "created_at": time.stored(work.now),
     }
     id = database.insert(work.connection, "recurring", values)
     changes = {name: (None, values[name]) for name in ("status", "price_minor", "currency", "next_payment_at")}
@@ -278,11 +292,11 @@ def get(connection: engine.Connection, id: int) -> Recurring:
 _BEGAN_BEFORE = (
     "(r.due_at <= {moment} OR r.created_at <= {moment} AND coalesce("
     "(SELECT max(i.paid_at) FROM orders o JOIN invoices i ON i.order_id = o.id"
-    " WHERE o.recurring_id = r.id AND o.payment_number = r.payments_made), '') <= {moment})"
+    " WHERE o.recurring_id = r.id AND o.payment_number = r.payments_made), {moment}) <= {moment})"
 )
 
 
-def began_before(connection: engine.Connection, recurring: Recurring, moment: str) -> bool:
+def began_before(connection: engine.Connection, recurring: Recurring, moment: int) -> bool:
     """Return whether the current payment may have been begun before ``moment``, in UTC.
 
     It was planned before it, or the payment before it was made before it: a payment can be made ahead of its date.
@@ -290,7 +304,7 @@ def began_before(connection: engine.Connection, recurring: Recurring, moment: st
     return bool(begun_before(connection, [recurring.id], moment))
 
 
-def begun_before(connection: engine.Connection, ids: Collection[int], moment: str) -> set[int]:
+def begun_before(connection: engine.Connection, ids: Collection[int], moment: int) -> set[int]:
     """Return which of these recurring orders ``began_before`` a moment, by one query."""
     where = Where()
     where.add("r.id IN ({ids})", ids=list(ids))
@@ -298,13 +312,13 @@ def begun_before(connection: engine.Connection, ids: Collection[int], moment: st
     return {row["id"] for row in connection.execute(f"SELECT r.id FROM recurring r WHERE {where}", where.values)}
 
 
-def due_and_begun_before(connection: engine.Connection, moment: str, now: datetime) -> list[engine.Row]:
+def due_and_begun_before(connection: engine.Connection, moment: int, now: datetime) -> list[engine.Row]:
     """Return the due payments that may have been begun before ``moment``, added up.
 
     Rows: id (of the payment system), currency, payments (how many), minor (their sum).
     """
     where = Where()
-    where.add("r.status = 'active' AND r.next_payment_at <= {now}", now=time.utc_text(now))
+    where.add("r.status = 'active' AND r.next_payment_at <= {now}", now=time.stored(now))
     where.add(_BEGAN_BEFORE, moment=moment)
     return connection.execute(
         "SELECT r.payment_system_id AS id, r.currency, count(*) AS payments, sum(r.price_minor) AS minor"
@@ -321,7 +335,7 @@ class Waiting:
     gateways: tuple[str, ...] | None = None  # those of other gateways; None: no other
     systems: Collection[int] = ()  # those of these payment systems
     ids: Collection[int] = ()  # these recurring orders
-    begun_before: str = ""  # of the payment systems ``held``, those whose payment may have been begun before this
+    begun_before: int = 0  # of the payment systems ``held``, those whose payment may have been begun before this
     held: Collection[int] = ()
 
 
@@ -333,8 +347,8 @@ def due(
     Paused payment systems are left out, and what ``waiting`` names.
     """
     where = Where()
-    where.add("r.status = 'active' AND r.next_payment_at <= {now}", now=time.utc_text(now))
-    where.add("(p.paused_until IS NULL OR p.paused_until <= {now})", now=time.utc_text(now))
+    where.add("r.status = 'active' AND r.next_payment_at <= {now}", now=time.stored(now))
+    where.add("(p.paused_until IS NULL OR p.paused_until <= {now})", now=time.stored(now))
     where.add("p.id NOT IN ({ids})", ids=[0, *waiting.systems])
     where.add("r.id NOT IN ({ids})", ids=[0, *waiting.ids])
     if waiting.gateways is not None:
@@ -358,7 +372,7 @@ def still_due(connection: engine.Connection, now: datetime, without: Collection[
     payment system that is gone has no name.
     """
     where = Where()
-    where.add("r.status = 'active' AND r.next_payment_at <= {now}", now=time.utc_text(now))
+    where.add("r.status = 'active' AND r.next_payment_at <= {now}", now=time.stored(now))
     where.add("r.id NOT IN ({ids})", ids=list(without))
     return connection.execute(
         "SELECT r.payment_system_id AS id, p.name, p.gateway, p.paused_until, count(*) AS payments FROM recurring r"
@@ -370,7 +384,7 @@ def still_due(connection: engine.Connection, now: datetime, without: Collection[
 def resuming(connection: engine.Connection, now: datetime, gateways: tuple[str, ...] | None = None) -> list[int]:
     """Return the numbers of the Paused recurring orders whose pause has ended, of these gateways; None: of all."""
     where = Where()
-    where.add("r.status = 'paused' AND r.resumes_at <= {now}", now=time.utc_text(now))
+    where.add("r.status = 'paused' AND r.resumes_at <= {now}", now=time.stored(now))
     if gateways is not None:
         where.add("p.gateway IN ({names})", names=list(gateways))
     # Sorted by an expression: else all are walked through in the order of their numbers to find the few.

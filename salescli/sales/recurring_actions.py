@@ -33,9 +33,9 @@ def pause(work: Work, id: int, *, until: datetime | None = None) -> Recurring:
     """
     if until is not None and not work.now < until < work.now + schedule.PLANNED_MAX:
         raise BadData("a pause ends later than now, and within ten years")
-    resumes_at = time.utc_text(until) if until else None
+    resumes_at = time.stored(until) if until else None
     rules = {"active": _paused(resumes_at), "processing": _pending("paused", resumes_at)}
-    if until is not None or recurring.get(work.connection, id).resumes_at:
+    if until is not None or recurring.get(work.connection, id).resumes_at is not None:
         rules["paused"] = _paused(resumes_at)
     return _manage(work, id, "paused", rules)
 
@@ -147,13 +147,13 @@ def _manage(work: Work, id: int, what: str, rules: Mapping[str, Rule]) -> Recurr
 # Rules: from a recurring order to its next state.
 
 
-def _paused(resumes_at: str | None) -> Rule:
+def _paused(resumes_at: int | None) -> Rule:
     return lambda before: replace(before, status="paused", activated_at=None, resumes_at=resumes_at)
 
 
 def _activated(now: datetime) -> Rule:
     """Return the rule that resumes a Paused one: due at once if its date has passed (R58)."""
-    moment = time.utc_text(now)
+    moment = time.stored(now)
 
     def rule(before: Recurring) -> Recurring:
         assert before.next_payment_at is not None
@@ -166,13 +166,14 @@ def _activated(now: datetime) -> Rule:
 
 def _skipping(now: datetime, zone: ZoneInfo) -> Rule:
     """Return the rule that resumes a Paused one on its next planned date, if one has passed."""
-    moment = time.utc_text(now)
+    moment = time.stored(now)
 
     def rule(before: Recurring) -> Recurring:
         assert before.next_payment_at is not None
-        if min(before.next_payment_at, before.due_at or before.next_payment_at) > moment:
+        due = before.next_payment_at if before.due_at is None else min(before.next_payment_at, before.due_at)
+        if due > moment:
             return replace(before, status="active")
-        following = time.utc_text(before.planned_after(now, zone))
+        following = time.stored(before.planned_after(now, zone))
         return replace(before, status="active", due_at=following, next_payment_at=following)
 
     return rule
@@ -184,11 +185,11 @@ def _over(before: Recurring) -> Recurring:
 
 def _tried_again(now: datetime) -> Rule:
     """Return the rule that begins a new series of attempts (R57)."""
-    moment = time.utc_text(now)
+    moment = time.stored(now)
     return lambda before: replace(before, status="active", declines=0, next_payment_at=moment, activated_at=moment)
 
 
-def _pending(wish: str | None, resumes_at: str | None = None) -> Rule:
+def _pending(wish: str | None, resumes_at: int | None = None) -> Rule:
     """Return the rule that sets a pending status while a payment is in flight (I11), and until when it is Paused."""
 
     def rule(before: Recurring) -> Recurring:

@@ -122,18 +122,20 @@ def _moved(work: Work, one: Recurring, at: datetime, *, anchor: bool) -> Recurri
         raise WrongStatus(f"recurring order {one.id} is Failed; try it again first: salescli recurring retry {one.id}")
     if not work.now < at < work.now + schedule.PLANNED_MAX:
         raise BadData("the next payment must be later than now, and within ten years")
-    moment = time.utc_text(at)
-    if (paid := _last_paid_date(work, one)) >= moment:
+    moment = time.stored(at)
+    paid = _last_paid_date(work, one)
+    if paid is not None and paid >= moment:
         shown = time.local_text(paid, work.zone)
         raise BadData(f"the payment of {shown} is made already; the next one must be later")
     moved = replace(one, due_at=moment, next_payment_at=moment, activated_at=None)
     return replace(moved, anchor_at=moment) if anchor else moved
 
 
-def _last_paid_date(work: Work, one: Recurring) -> str:
+def _last_paid_date(work: Work, one: Recurring) -> int | None:
     """Return the last date whose payment is made, perhaps ahead; no date of a plan is paid twice."""
-    sql = "SELECT coalesce(max(due_at), '') FROM orders WHERE recurring_id = ? AND payment_number < ?"
-    return str(work.connection.execute(sql, (one.id, one.payment_number)).fetchone()[0])
+    sql = "SELECT max(due_at) FROM orders WHERE recurring_id = ? AND payment_number < ?"
+    found: int | None = work.connection.execute(sql, (one.id, one.payment_number)).fetchone()[0]
+    return found
 
 
 def _paid_through(work: Work, one: Recurring, given: RecurringEdit) -> Recurring:

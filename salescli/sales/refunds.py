@@ -24,7 +24,7 @@ class Refund:
     attempt_id: int | None
     kind: str
     amount_minor: int
-    refunded_at: str
+    refunded_at: int
     gateway_id: str | None
     moved_to: int | None
 
@@ -36,7 +36,7 @@ class Refund:
     @property
     def at(self) -> datetime:
         """When the money went back."""
-        return time.from_text(self.refunded_at)
+        return time.from_stored(self.refunded_at)
 
 
 def of_invoice(connection: engine.Connection, invoice_id: int) -> list[Refund]:

@@ -44,7 +44,7 @@ def mark(
             "offer_id": offers.find(work.connection, offer, whole=True).id,
             "manager_id": manager_id,
             "note": text.free_text(note, "the note") if note else None,
-            "marked_at": time.utc_text(marked_at or work.now),
+            "marked_at": time.stored(marked_at or work.now),
         }
         order = _undecided(work.connection, row)
         id = database.insert(work.connection, "sales_plans", {**row, "order_id": order.id if order else None})

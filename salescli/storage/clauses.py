@@ -29,6 +29,11 @@ class Where:
         return " AND ".join(self.texts) or "1 = 1"
 
 
+def month_of(day: str) -> str:
+    """Return SQL for the month of a stored day, ``2026-03``; NULL stays NULL."""
+    return f"substr({day}, 1, 4) || '-' || substr({day}, 5, 2)"
+
+
 # The customers that a full-text query finds, also by the name of a duplicate that was merged into them.
 FOUND_CUSTOMERS = (
     "SELECT coalesce(merged_into, id) FROM customers WHERE id IN"
@@ -108,7 +113,7 @@ UNDER_WAY = (
 )
 
 # Whether the order `o` became Completed in a closed month: whose sale it was is settled.
-OF_A_CLOSED_MONTH = "EXISTS (SELECT 1 FROM closed_months z WHERE z.month = substr(o.completed_on, 1, 7))"
+OF_A_CLOSED_MONTH = f"EXISTS (SELECT 1 FROM closed_months z WHERE z.month = {month_of('o.completed_on')})"
 # The number of the last declined attempt at the payment that the recurring order `r` is at, 0 without one. They go on
 # after `recurring retry`, which begins a new series.
 ATTEMPTS_MADE = (

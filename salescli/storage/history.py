@@ -62,14 +62,14 @@ def record_all(work: Work, lines: Sequence[Line]) -> None:
 def statements(work: Work, lines: Sequence[Line], ids: Iterator[int]) -> list[many.Statement]:
     """Return the statements that add lines in their order, under the next ids; the caller holds the transaction."""
     by = {
-        "at": time.utc_text(work.now),
+        "at": time.stored(work.now),
         "user_id": work.actor.user_id,
         "by_system": int(work.actor.system),
         "command": work.actor.command,
         "for_user_id": work.actor.for_user_id,
     }
     if work.dated:  # else it is written at that time; a backup of an older version, when restored, has no such column
-        by["written_at"] = time.utc_text(work.written_at)
+        by["written_at"] = time.stored(work.written_at)
     texts = _texts(work.connection, lines)
     rows: list[dict[str, Any]] = [
         {
@@ -94,11 +94,20 @@ def _stored(line: Line) -> str:
 
     hidden = _HIDDEN | _PERSONAL if line.subject == "customer" else _HIDDEN
     stored = {
-        name: _named_only(pair) if name in hidden else list(pair)
+        name: _named_only(pair) if name in hidden else [_as_text(name, value) for value in pair]
         for name, pair in (line.changes or {}).items()
         if pair[0] != pair[1]
     }
     return json.dumps(stored, ensure_ascii=False, separators=(",", ":"))
+
+
+def _as_text(column: str, value: Any) -> Any:
+    """Return an instant or a day as text, which programs that are told of the line can read; others unchanged."""
+    if not isinstance(value, int):
+        return value
+    if column.endswith(("_at", "_until")):
+        return time.stored_text(value)
+    return time.day_text(value) if column.endswith("_on") else value
 
 
 def _texts(connection: sqlite3.Connection, lines: Sequence[Line]) -> list[dict[str, Any] | None]:

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """When this copy came to life, and until when it knows what was done, both as UTC text.
+    """When this copy came to life, and until when it knows what was done, if it knows that, as stored instants.
 
     Between the two another copy may have charged and refunded without this one knowing.
     """
 
-    at: str
-    known_until: str
+    at: int
+    known_until: int | None
 
 
 _FOLLOWS = "follows"  # the time line of a server that follows another
@@ -150,15 +150,24 @@ def note_resumed(work: Work) -> None:
     A clock that is behind the last tick is wrong: this copy came to life after it.
     """
     last = work.connection.execute("SELECT started_at FROM ticks ORDER BY id DESC LIMIT 1").fetchone()
-    last_tick = last["started_at"] if last else ""  # a sign of life every five minutes; none: nothing is known
+    last_tick = last["started_at"] if last else None  # a sign of life every five minutes; none: nothing is known
     known = [last_tick]
     if before := resumed(work.connection):
         known.append(before.known_until)
-    database.set_setting(work.connection, "resumed_at", max(time.utc_text(work.now), last_tick))
-    database.set_setting(work.connection, "known_until", min(known))
+    at = time.stored(work.now)
+    at = at if last_tick is None else max(at, last_tick)
+    database.set_setting(work.connection, "resumed_at", time.stored_text(at))
+    until = "" if None in known else time.stored_text(min(filter(None, known)))
+    database.set_setting(work.connection, "known_until", until)
 
 
 def resumed(connection: sqlite3.Connection) -> Resumed | None:
     """Return when this copy came to life, None if it is no copy."""
     at = database.setting(connection, "resumed_at")
-    return Resumed(at, database.setting(connection, "known_until") or "") if at else None
+    until = database.setting(connection, "known_until")
+    return Resumed(_stored(at), _stored(until) if until else None) if at else None
+
+
+def _stored(setting: str) -> int:
+    """Return an instant as other rows store it; settings are texts."""
+    return time.stored(time.from_text(setting))

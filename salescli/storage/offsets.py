@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from salescli.rules import time
 
+_BEFORE_ALL = -(10**11)  # some 3,000 years before 1970
 _FIRST, _LAST = (datetime(year, 1, 1, tzinfo=timezone.utc) for year in (1900, 2100))
 
 
@@ -27,9 +28,9 @@ def store(connection: sqlite3.Connection, zone: tzinfo) -> None:
 
 
 @lru_cache(maxsize=4)
-def changes(zone: tzinfo) -> tuple[tuple[str, int], ...]:
-    """Return (since, seconds east of UTC) for each change of a zone's clocks up to 2100; the first has no beginning."""
-    found = [("", _offset(_FIRST, zone))]
+def changes(zone: tzinfo) -> tuple[tuple[int, int], ...]:
+    """Return (since, seconds east of UTC) for each change of a zone's clocks up to 2100; the first is before all."""
+    found = [(_BEFORE_ALL, _offset(_FIRST, zone))]
     day = _FIRST
     while day < _LAST:
         following = day + time.ONE_DAY
@@ -39,7 +40,7 @@ def changes(zone: tzinfo) -> tuple[tuple[str, int], ...]:
     return tuple(found)
 
 
-def _changed(before: datetime, after: datetime, zone: tzinfo) -> tuple[str, int]:
+def _changed(before: datetime, after: datetime, zone: tzinfo) -> tuple[int, int]:
     """Return the second between two instants at which the offset of the later one begins."""
     while after - before > timedelta(seconds=1):
         middle = before + timedelta(seconds=int((after - before).total_seconds()) // 2)
@@ -47,7 +48,7 @@ def _changed(before: datetime, after: datetime, zone: tzinfo) -> tuple[str, int]
             after = middle
         else:
             before = middle
-    return time.utc_text(after), _offset(after, zone)
+    return time.stored(after), _offset(after, zone)
 
 
 def _offset(moment: datetime, zone: tzinfo) -> int:

@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from itertools import chain
 
 from salescli.rules import permissions
@@ -161,11 +160,6 @@ def _totals(connection: sqlite3.Connection, grain: int, *counted: str) -> Iterat
         name = next(name for name in SUMS if row[f"stored_{name}"] != row[f"counted_{name}"])
         sides_of_it = (row[f"stored_{name}"], row[f"counted_{name}"])
         yield Difference(row["dimension"], row["period"], row["key"], row["currency"], name, *sides_of_it)
-
-
-def number_of(day: date) -> int:
-    """Return the number of a day in facts: 20260301."""
-    return int(day.isoformat().replace("-", ""))
 
 
 _FACTS, _KEYS, _SUMS = ", ".join(FACTS), ", ".join(KEYS), ", ".join(SUMS)

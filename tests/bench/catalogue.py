@@ -50,7 +50,7 @@ class Catalogue:
     merchants: Zipf[PaymentSystem]
 
 
-def drawn(orders: int, chance: random.Random, created_at: str) -> Catalogue:
+def drawn(orders: int, chance: random.Random, created_at: int) -> Catalogue:
     """Return a catalogue as wide as a seller of so many orders has."""
     categories = [
         {"id": n, "number": f"{n:02}", "name": topic, "created_at": created_at} for n, topic in enumerate(TOPICS, 1)
@@ -71,7 +71,7 @@ def drawn(orders: int, chance: random.Random, created_at: str) -> Catalogue:
     )
 
 
-def _offer(number: int, chance: random.Random, created_at: str) -> Row:
+def _offer(number: int, chance: random.Random, created_at: int) -> Row:
     currency = chance.choice(CURRENCIES)
     topic = chance.randrange(len(TOPICS))
     every = {"every_count": chance.choice((1, 1, 1, 3)), "every_unit": "month", **RETRIES}
@@ -87,7 +87,7 @@ def _offer(number: int, chance: random.Random, created_at: str) -> Row:
     }  # fmt: skip
 
 
-def _manager(number: int, created_at: str) -> Row:
+def _manager(number: int, created_at: int) -> Row:
     login, role = (f"manager{number}", "manager") if number % 6 else (None, None)
     return {"id": number, "login": login, "name": f"{person(number * 17)[0]} {number}", "role": role,
             "active": int(number % 8 > 0), "created_at": created_at}  # fmt: skip

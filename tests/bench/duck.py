@@ -7,20 +7,20 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-TABLES = {  # as DuckDB would be given them: days as dates
+TABLES = {  # times and days as numbers, as in the file
     "orders": (
         "id BIGINT, customer_id BIGINT, offer_id BIGINT, category_id BIGINT, manager_id BIGINT, confirmed INTEGER,"
         " status VARCHAR, currency VARCHAR, quantity INTEGER, price_minor BIGINT, partial INTEGER, recurring_id BIGINT,"
-        " created_at VARCHAR, completed_at VARCHAR, completed_on DATE"
+        " created_at BIGINT, completed_at BIGINT, completed_on INTEGER"
     ),
     "invoices": (
         "id BIGINT, order_id BIGINT, ordinal INTEGER, status VARCHAR, amount_minor BIGINT, currency VARCHAR,"
-        " fee_minor BIGINT, payment_system_id BIGINT, attempted_at VARCHAR, paid_at VARCHAR, paid_on DATE"
+        " fee_minor BIGINT, payment_system_id BIGINT, attempted_at BIGINT, paid_at BIGINT, paid_on INTEGER"
     ),
-    "refunds": "id BIGINT, invoice_id BIGINT, amount_minor BIGINT, currency VARCHAR, refunded_on DATE",
+    "refunds": "id BIGINT, invoice_id BIGINT, amount_minor BIGINT, currency VARCHAR, refunded_on INTEGER",
     "recurring": (
         "id BIGINT, customer_id BIGINT, offer_id BIGINT, payment_system_id BIGINT, currency VARCHAR,"
-        " created_at VARCHAR, initial_order_id BIGINT"
+        " created_at BIGINT, initial_order_id BIGINT"
     ),
     "customers": "id BIGINT, name VARCHAR",
     "offers": "id BIGINT, name VARCHAR",

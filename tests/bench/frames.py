@@ -10,6 +10,7 @@ import pandas as pd
 
 from salescli.reports import report as reports
 from salescli.reports.report import Breakdown
+from salescli.rules import time
 from tests.bench.questions import WORD, Question
 
 _COLUMNS = {
@@ -85,7 +86,7 @@ def _left(frames: Frames, events: Any, report: Breakdown, question: Question, da
     if report == reports.BY_MANAGER:
         kept &= events.manager_id.notna() & (events.confirmed == 1)
     if question.period:
-        first, last = (moment.isoformat() for moment in question.period)
+        first, last = map(time.day_number, question.period)
         kept &= (events[day] >= first) & (events[day] <= last)
     column, _, value = question.clause.partition(" = ")
     if question.name == "search":

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
-from salescli.rules import money
+from salescli.rules import money, time
 from tests.bench import database, peers
 from tests.bench.figures import OURS, Figure, tell, timed
 from tests.bench.measuring import Command, processes
@@ -78,14 +78,18 @@ def _written(path: Path, target: Path, entry: Callable[[sqlite3.Row], str]) -> P
     return target
 
 
+def _day(row: sqlite3.Row) -> str:
+    return time.day_text(row["day"])
+
+
 def _plain(row: sqlite3.Row) -> str:
     amount = money.text(row["amount_minor"], row["currency"])
-    return f"{row['day']} order {row['id']}\n    sales:{row['offer']}  {amount} {row['currency']}\n    cash\n\n"
+    return f"{_day(row)} order {row['id']}\n    sales:{row['offer']}  {amount} {row['currency']}\n    cash\n\n"
 
 
 def _beancount(row: sqlite3.Row) -> str:
     amount = money.text(row["amount_minor"], row["currency"])
-    return f'{row["day"]} * "order {row["id"]}"\n  Income:{row["offer"]}  {amount} {row["currency"]}\n  Assets:Cash\n\n'
+    return f'{_day(row)} * "order {row["id"]}"\n  Income:{row["offer"]}  {amount} {row["currency"]}\n  Assets:Cash\n\n'
 
 
 def _read_ours(said: str) -> Gross:

@@ -93,8 +93,8 @@ def _native_sql(name: str, question: Question) -> str:
     if question.period:
         zone = ZoneInfo(database.ZONE)
         first, last = question.period
-        since, before = (time.utc_text(time.start_of(day, zone)) for day in (first, last + timedelta(days=1)))
-        clause = f"{native.at} >= '{since}' AND {native.at} < '{before}'"
+        since, before = (time.stored(time.start_of(day, zone)) for day in (first, last + timedelta(days=1)))
+        clause = f"{native.at} >= {since} AND {native.at} < {before}"
     return (
         f"SELECT {native.id} FROM {native.source} WHERE {clause}"
         f" ORDER BY {native.at} DESC, {native.id} DESC LIMIT {PAGE}"

@@ -9,13 +9,14 @@ from pathlib import Path
 from salescli.imports import order_row
 from salescli.rules import money
 
-_SQL = """
-SELECT 'N-' || o.id AS "order", o.created_at, o.status, c.name AS customer, 'C-' || c.id AS customer_id,
-  c.email, c.phone,
+_UTC = "strftime('%Y-%m-%dT%H:%M:%SZ', {}, 'unixepoch')"
+_SQL = f"""
+SELECT 'N-' || o.id AS "order", {_UTC.format("o.created_at")} AS created_at, o.status, c.name AS customer,
+  'C-' || c.id AS customer_id, c.email, c.phone,
   g.name AS category, o.category_number, o.offer_name AS offer, o.offer_number, o.quantity,
   o.unit_price_minor AS unit_price, o.discount_minor AS discount, o.currency,
   CASE o.partial WHEN 1 THEN 'partial' ELSE 'full' END AS payment_type, p.name AS payment_system,
-  i.paid_at, CASE WHEN i.paid_at IS NOT NULL THEN o.paid_minor END AS paid,
+  {_UTC.format("i.paid_at")} AS paid_at, CASE WHEN i.paid_at IS NOT NULL THEN o.paid_minor END AS paid,
   CASE o.status WHEN 'completed' THEN (SELECT sum(x.amount_minor) FROM refunds x WHERE x.invoice_id = i.id
     AND x.currency = o.currency HAVING sum(x.amount_minor) > 0) END AS refunded,
   m.name AS manager, o.confirmed

@@ -17,6 +17,7 @@ from salescli.reports import by_facts, by_totals, questions
 from salescli.reports import report as reports
 from salescli.reports.dimensions import SALES
 from salescli.reports.report import Breakdown
+from salescli.rules import time
 from salescli.storage import database as db
 from tests.bench import database, duck, journals, peers
 from tests.bench.figures import OURS, Figure, tell, timed
@@ -177,8 +178,10 @@ def sql_of(report: Breakdown, question: Question) -> str:
 
 
 def _within(day: str, question: Question) -> str:
-    first, last = question.period or (None, None)
-    return f"{day} BETWEEN '{first}' AND '{last}'" if first else "1 = 1"
+    if question.period is None:
+        return "1 = 1"
+    first, last = map(time.day_number, question.period)
+    return f"{day} BETWEEN {first} AND {last}"
 
 
 def _ours(connection: sqlite3.Connection, report: Breakdown, question: Question) -> Answer:

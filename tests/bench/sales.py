@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from zoneinfo import ZoneInfo
 
 from salescli.catalogue.payment_systems import PaymentSystem
+from salescli.imports import times
 from tests.bench import tick_rows
 from tests.bench.catalogue import Row, Zipf, drawn
 from tests.bench.names import person
@@ -42,6 +43,10 @@ _NO_PLAN = dict.fromkeys(("every_count", "every_unit", "payments_total", "retry_
 Rows = dict[str, list[Row]]
 
 
+def _texts(instants: Row) -> Row:
+    return {name: None if at is None else times.utc_text(at) for name, at in instants.items()}
+
+
 class Sales:
     """The rows of ``orders`` orders; the same seed draws the same."""
 
@@ -55,7 +60,7 @@ class Sales:
         self._plans: list[tuple[int, int, Row]] = []  # (due, id, plan), the next due first
         self._ticks = tick_rows.learnt()
         self._blank = dict.fromkeys(self._ticks[False, False][0])  # the columns of a line of history
-        self.catalogue = drawn(orders, self._chance, self._years.text(0))
+        self.catalogue = drawn(orders, self._chance, self._years.at(0))
         self._terms = {offer["id"]: {name: offer[name] for name in _OF_THE_OFFER} for offer in self.catalogue.offers}
 
     def __iter__(self) -> Iterator[Rows]:
@@ -102,27 +107,27 @@ class Sales:
         discount = unit // 10 if draw() < 0.05 else 0
         seller = self.catalogue.sellers.draw(draw()) if draw() < 0.7 else None
         imported = draw() < 0.6 and offer["every_unit"] is None
-        text, day = self._years.text(moment), self._years.day(moment)
+        at, day = self._years.at(moment), self._years.day(moment)
         return {
             **self._terms[offer["id"]],
             "uid": self._uid(),
             "source": SOURCE if imported else None,
             "source_number": f"S-{number:08}" if imported else None,
             "imported_as": number.to_bytes(16, "big") if imported else None,
-            "customer_id": self._customer(text),
+            "customer_id": self._customer(at),
             "offer_id": offer["id"], "offer_name": offer["name"], "offer_number": offer["number"],
             "status": "open", "unit_price_minor": unit, "quantity": quantity, "discount_minor": discount,
             "price_minor": unit * quantity - discount, "currency": offer["currency"], "paid_minor": 0,
             "manager_id": seller, "manager_by": None if seller is None else "person", "confirmed": 0,
             "payment_system_id": None, "token": None, "recurring_id": None, "payment_number": None, "due_at": None,
-            "created_at": text, "created_on": day, "completed_at": None, "completed_on": None,
+            "created_at": at, "created_on": day, "completed_at": None, "completed_on": None,
         }  # fmt: skip
 
     def _uid(self) -> str:
         """Return a number as the program gives to orders and plans: no two are alike, and none follows another."""
         return f"{self._chance.getrandbits(64):016x}"
 
-    def _customer(self, now: str) -> int:
+    def _customer(self, now: int) -> int:
         """Return a new customer, or one that came before, early ones more often."""
         known = self._last["customers"]
         if known and self._draw() < 0.6:
@@ -201,7 +206,7 @@ class Sales:
             "rate": rate if away else None, "share_minor": share, "fee_minor": None, "fee_estimated": 0,
             "one_click": int(bool(merchant and merchant.one_click) and self._draw() < 0.2),
             "payment_system_id": merchant and merchant.id, "comment": None,
-            "attempted_at": self._years.text(moment), "paid_at": None, "paid_on": None, "refunded_minor": 0,
+            "attempted_at": self._years.at(moment), "paid_at": None, "paid_on": None, "refunded_minor": 0,
             "gateway_id": None,
         }  # fmt: skip
         order["parts"] += 1
@@ -229,7 +234,7 @@ class Sales:
     def _complete(self, order: Row, moment: int) -> None:
         sold = 0.8 if order["manager_id"] else 0.5
         order.update(
-            status="completed", completed_at=self._years.text(moment), completed_on=self._years.day(moment),
+            status="completed", completed_at=self._years.at(moment), completed_on=self._years.day(moment),
             confirmed=int(self._draw() < sold),
         )  # fmt: skip
 
@@ -241,14 +246,14 @@ class Sales:
             if not amount:
                 continue
             row = {"invoice_id": invoice["id"], "amount_minor": amount, "currency": invoice["currency"],
-                   "refunded_at": self._years.text(moment), "refunded_on": self._years.day(moment),
+                   "refunded_at": self._years.at(moment), "refunded_on": self._years.day(moment),
                    "reason": "the customer asked"}  # fmt: skip
             self._add("refunds", row)
             invoice["refunded_minor"] = amount
             invoice["status"] = "refund" if whole else invoice["status"]
         order["status"] = "refund" if whole else order["status"]
 
-    def _note(self, subject: str, id: int, what: str, at: str) -> None:
+    def _note(self, subject: str, id: int, what: str, at: int) -> None:
         row = {
             **self._blank, "at": at, "user_id": 1, "by_system": 0, "subject": subject, "subject_id": id, "what": what,
             "changes": '{"status": [null, "open"]}',
@@ -280,7 +285,7 @@ class Sales:
             plan.update(status="completed", due_at=None, next_payment_at=None)
         else:
             due = self._years.months_after(plan["anchor"], made * plan["every_count"])
-            plan["due_at"] = plan["next_payment_at"] = self._years.text(due)
+            plan["due_at"] = plan["next_payment_at"] = self._years.at(due)
             if self._draw() > 0.005:
                 heappush(self._plans, (due, plan["id"], plan))
                 return
@@ -308,15 +313,16 @@ class Sales:
         plan.update(status="failed", next_payment_at=None, declines=3, last_error_code=code, last_error=message)
         self._rows["recurring"].append(plan)
 
-    def _tell_tick(self, plan: Row, order: Row, invoice: Row, due: str) -> None:
+    def _tell_tick(self, plan: Row, order: Row, invoice: Row, due: int) -> None:
         """Add what tick writes into the history about a plan's payment."""
         lines = self._ticks[plan["status"] == "completed", bool(plan["confirmed"])]
         ids = {"order": order["id"], "invoice": invoice["id"], "recurring": plan["id"]}
         values = {
-            "at": invoice["paid_at"], "due": due, "next": plan["due_at"], "gateway_id": invoice["gateway_id"],
+            **_texts({"at": invoice["paid_at"], "due": due, "next": plan["due_at"]}),
+            "gateway_id": invoice["gateway_id"],
             "amount": invoice["amount_minor"], "number": plan["payments_made"], "made": plan["payments_made"] - 1,
             "currency": f'"{order["currency"]}"', "recurring_id": f"[null, {plan['id']}]",
             "initial": f"initial order {plan['initial_order_id']}",
         }  # fmt: skip
-        for row in tick_rows.filled(lines, ids, values):
+        for row in tick_rows.filled(lines, ids, values, invoice["paid_at"]):
             self._add("history", row)

@@ -113,7 +113,7 @@ def furnish(path: Path, payments: int) -> None:
 def fill(connection: engine.Connection, payments: int) -> None:
     """Fill an empty shop with as many plans, each with its second payment due a quarter of an hour ago."""
     now = datetime.now(timezone.utc).replace(microsecond=0)
-    due = time.utc_text(now - timedelta(minutes=15))
+    due = time.stored(now - timedelta(minutes=15))
     actor = users.register_owner(connection, os_login(), "Bench", now)
     for noun, words in (
         (customers.NOUN, {"name": "Olena"}),

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from salescli.rules import time
 from tests import PROJECT
 from tests.bench import tick
 
@@ -52,8 +53,9 @@ INSERT INTO orders (id, uid, customer_id, offer_id, offer_name, offer_number, st
   price_minor, currency, paid_minor, confirmed, recurring_id, payment_number, created_at, created_on, completed_at,
   completed_on)
 SELECT 100 + r.id, 'first-' || r.id, 1, 1, r.offer_name, '1', 'completed', 1000, 1, 1000, r.currency, 1000, :confirmed,
-  r.id, 1, r.created_at, substr(r.created_at, 1, 10), r.created_at, substr(r.created_at, 1, 10)
-FROM recurring r WHERE r.id = :plan
+  r.id, 1, r.created_at, d.day, r.created_at, d.day
+FROM recurring r JOIN (SELECT id, CAST(strftime('%Y%m%d', created_at, 'unixepoch') AS INTEGER) AS day FROM recurring) d
+  ON d.id = r.id WHERE r.id = :plan
 """
 _PLAN = """
 UPDATE recurring SET initial_order_id = 100 + id, token = 'tok_ok', payments_made = :made, unit_price_minor = :amount,
@@ -66,10 +68,11 @@ WHERE o.payment_number = :number ORDER BY r.id
 """
 
 
-def _lines(rows: list[dict[str, Any]], plan: dict[str, Any], due: str) -> Iterator[dict[str, Any]]:
+def _lines(rows: list[dict[str, Any]], plan: dict[str, Any], due: int) -> Iterator[dict[str, Any]]:
     """Yield the lines of one plan, known values replaced."""
     known = [  # the longest first: a part of a value is no value
-        (plan["gateway_id"], "gateway_id"), (due, "due"), (plan["next"], "next"), (plan["at"], "at"),
+        (plan["gateway_id"], "gateway_id"), (time.stored_text(due), "due"),
+        (plan["next"] and time.stored_text(plan["next"]), "next"), (time.stored_text(plan["at"]), "at"),
         (str(AMOUNT), "amount"), (str(MADE + 1), "number"), (str(MADE), "made"), ('"EUR"', "currency"),
         (f"[null,{plan['recurring']}]", "recurring_id"), (f"initial order {100 + plan['recurring']}", "initial"),
     ]  # fmt: skip
@@ -90,8 +93,8 @@ def _named(text: str, known: list[tuple[str | None, str]]) -> str:
     return text
 
 
-def filled(lines: Lines, ids: Mapping[str, int], values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a payment. ``ids``: of its order, invoice and plan, by the subject of a line."""
+def filled(lines: Lines, ids: Mapping[str, int], values: Mapping[str, Any], at: int) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a payment made ``at``. ``ids``: of its order, invoice and plan, by the subject of a line."""
     for line in lines:
         row = {name: value % values if isinstance(value, str) else value for name, value in line.items()}
-        yield {**row, "subject_id": ids[row["subject"]]}
+        yield {**row, "at": at, "subject_id": ids[row["subject"]]}

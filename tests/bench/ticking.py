@@ -63,7 +63,7 @@ def growth(plans: int = 500, rounds: int = 6) -> Iterator[Figure]:
     yield tell(Figure("tick", "bytes of a payment", made, size / made, unit="B", agree=agree, note="a shop of its own"))
 
 
-_PERSON = "INSERT INTO customers (name, name_key, created_at) VALUES ('Olena ' || ?1, 'olena ' || ?1, '2026-01-01')"
+_PERSON = "INSERT INTO customers (name, name_key, created_at) VALUES ('Olena ' || ?1, 'olena ' || ?1, 0)"
 
 
 def small_steps(folder: Path, orders: int) -> Iterator[Figure]:
@@ -131,7 +131,7 @@ def _many_due(path: Path, orders: int) -> Iterator[Figure]:
 def _put_off(path: Path, due: int, minutes: int = 15) -> int:
     """Let so many plans be due some minutes ago, and all others in a year; return how many are due."""
     now = datetime.now(timezone.utc).replace(microsecond=0)
-    soon, later = time.utc_text(now - timedelta(minutes=minutes)), time.utc_text(now + _LATER)
+    soon, later = time.stored(now - timedelta(minutes=minutes)), time.stored(now + _LATER)
     which = "status = 'active' AND next_payment_at IS NOT NULL"
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(f"UPDATE recurring SET due_at = ?, next_payment_at = ? WHERE {which}", (later, later))

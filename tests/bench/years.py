@@ -1,4 +1,4 @@
-"""The bench's years as tables, so that ten million instants cost next to nothing: seconds since START -> texts."""
+"""The bench's years as tables, so that ten million days cost next to nothing: seconds since START -> numbers."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ END = datetime(2026, 1, 1, tzinfo=timezone.utc)  # fixed, so that a seed means t
 DAYS = (END - START).days
 _AHEAD = 500  # days: plans look beyond END
 DAY = 86_400
+_BEGINS = time.stored(START)
 
 
 class Years:
-    """Texts and local days of instants, and the dates of monthly plans, in an account's zone."""
+    """Instants and their local days as they are stored, and the dates of monthly plans, in an account's zone."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         days = range(DAYS + _AHEAD)
         hours = [START + timedelta(hours=n) for n in range(len(days) * 24)]
-        self._dates = [(START + timedelta(days=n)).strftime("%Y-%m-%dT") for n in days]
-        self._clock = [f"{n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}Z" for n in range(DAY)]
-        self._local = [time.local_day(hour, zone) for hour in hours]
+        self._local = [time.day_number(time.local_day(hour, zone)) for hour in hours]
         self._offset = [round((hour.astimezone(zone).utcoffset() or timedelta()).total_seconds()) for hour in hours]
         firsts = [n for n in days if (START + timedelta(days=n)).day == 1]
         self._month = list(zip(firsts, [*firsts[1:], len(days)], strict=True))  # first day, first day of the next one
@@ -33,11 +32,11 @@ class Years:
         day, part = divmod(share * DAYS, 1)
         return int(day) * DAY + 5 * 3600 + int(part * 16 * 3600)
 
-    def text(self, second: int) -> str:
-        """Return the UTC text of an instant."""
-        return self._dates[second // DAY] + self._clock[second % DAY]
+    def at(self, second: int) -> int:
+        """Return an instant as it is stored."""
+        return _BEGINS + second
 
-    def day(self, second: int) -> str:
+    def day(self, second: int) -> int:
         """Return the account's day of an instant; the zone's offset is of whole hours."""
         return self._local[second // 3600]
 

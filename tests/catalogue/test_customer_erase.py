@@ -22,6 +22,7 @@ from salescli.imports.run import ImportRequest
 from salescli.lists.filters import Filters
 from salescli.overview import doctor
 from salescli.reports import report
+from salescli.rules import time
 from salescli.rules.permissions import Actor
 from salescli.sales import orders, recurring_actions, recurring_edit, sales_plans
 from salescli.sales.recurring_edit import RecurringEdit
@@ -215,7 +216,7 @@ def test_a_failure_in_the_middle_erases_nothing(lived: Story) -> None:
 def test_a_recurring_order_that_is_not_over_refuses_it(story: Story, status: str) -> None:
     story.house.offer("49.00", number="8", every="1 month")
     id = story.subscribed("8")
-    due = None if status == "failed" else "2026-02-28T08:00:00Z"
+    due = None if status == "failed" else time.stored(story.now)
     story.house.connection.execute("UPDATE recurring SET status = ?, next_payment_at = ?", (status, due))
     before = dump(story.house.connection)
     said = rf"recurring order {id} is {status.capitalize()}; finish that first: salescli recurring complete {id}$"

@@ -324,7 +324,7 @@ def test_a_customer_cannot_be_merged_into_themselves(house: House) -> None:
         "UPDATE orders SET customer_id = 2 WHERE id = 1",
         "UPDATE recurring SET customer_id = 2 WHERE id = 1",
         "UPDATE sales_plans SET customer_id = 2 WHERE id = 1",
-        "INSERT INTO customers (name, merged_into, created_at) VALUES ('x', 2, '')",
+        "INSERT INTO customers (name, merged_into, created_at) VALUES ('x', 2, 0)",
     ],
 )
 def test_doctor_finds_what_still_names_a_merged_customer(twice: Story, broken: str) -> None:

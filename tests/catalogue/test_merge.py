@@ -66,7 +66,7 @@ def test_a_name_in_another_spelling_is_found_and_taken(house: House) -> None:
 
 def test_of_two_spellings_that_are_there_the_given_one_is_meant(house: House) -> None:
     for name in ("Ivan", "ivan"):
-        database.insert(house.connection, "users", {"name": name, "created_at": ""})
+        database.insert(house.connection, "users", {"name": name, "created_at": 0})
     assert [users.find_manager(house.connection, name)["name"] for name in ("Ivan", "ivan")] == ["Ivan", "ivan"]
 
 
@@ -193,7 +193,7 @@ def test_the_command_asks_first_and_says_what_moved(split: House, tmp_path: Path
 @pytest.mark.parametrize("name", ["Петренко Ivan", "Іван Петренко", "Ivаn Petrenko", "IVAN  PETRENKO"])
 def test_doctor_names_a_manager_who_is_likely_another(house: House, name: str) -> None:
     for each in ("Ivan Petrenko", name):
-        database.insert(house.connection, "users", {"name": each, "created_at": ""})
+        database.insert(house.connection, "users", {"name": each, "created_at": 0})
     (found,) = doubles.findings(house.connection, "salescli")
     assert found.advice.startswith("salescli users merge 2 3")
     users_ = house.run("users", "edit", "3", "--no-active")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from salescli.catalogue import actors, categories, customers, offers, payment_systems, records, users
 from salescli.catalogue.records import Noun
 from salescli.errors import BadData, DamagedValue, NotFound, NotPermitted, SalesError
+from salescli.rules import time
 from salescli.rules.money import PPM
 from salescli.rules.permissions import PERMISSIONS, Actor
 from salescli.rules.schedule import Interval, Retries
@@ -29,6 +30,7 @@ WORDS = {
     "customer": {"name": "Олена Коваль"},
     "user": {"login": "ivan", "name": "Іван Мельник"},
 }
+MADE_AT = time.stored(time.from_text("2026-03-01T10:00:00Z"))
 each_noun = pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.subject)
 
 
@@ -47,9 +49,9 @@ def without(actor: Actor, permission: str) -> Actor:
 def test_what_is_added_is_there_with_its_history(house: House, noun: Noun) -> None:
     id = house.add(noun, **WORDS[noun.subject])
     row = records.get(house.connection, noun, id)
-    assert (row["name"], row["active"], row["created_at"]) == (WORDS[noun.subject]["name"], 1, "2026-03-01T10:00:00Z")
+    assert (row["name"], row["active"], row["created_at"]) == (WORDS[noun.subject]["name"], 1, MADE_AT)
     (line,) = house.history(noun.subject, id)
-    assert (line["what"], line["at"], line["by_system"]) == ("added", "2026-03-01T10:00:00Z", 0)
+    assert (line["what"], line["at"], line["by_system"]) == ("added", MADE_AT, 0)
     assert line["user_id"] == house.actor.user_id
     told = "(given)" if noun is customers.NOUN else row["name"]
     assert line["changes"]["name"] == [None, told]
@@ -692,7 +694,7 @@ def test_the_owner_who_made_the_file_may_do_everything(house: House) -> None:
     assert owner == house.actor
     assert owner.permissions == frozenset(PERMISSIONS)
     row = records.get(house.connection, users.NOUN, owner.user_id)
-    assert (row["role"], row["created_at"]) == ("owner", "2026-03-01T10:00:00Z")
+    assert (row["role"], row["created_at"]) == ("owner", MADE_AT)
 
 
 def test_what_is_added_inside_a_transaction_that_fails_is_not_there(house: House) -> None:

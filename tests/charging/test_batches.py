@@ -7,6 +7,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from salescli.errors import DamagedValue
 from salescli.gateways.answers import Answer
 from salescli.gateways.protocol import Result
 from salescli.notices import events
+from salescli.rules import time
 from salescli.sales import recurring
 from salescli.storage import database, engine
 from salescli.storage.work import Work
@@ -132,14 +134,11 @@ def test_an_idle_tick_reads_no_more_of_a_larger_file(many: Story) -> None:
         return done[0]
 
     many.tick(limits=Limits(charges=10))
-    many.house.connection.execute(
-        "UPDATE recurring SET next_payment_at = '2027-01-01T00:00:00Z' WHERE payments_made < 2"
-    )
+    move = "UPDATE recurring SET next_payment_at = ? WHERE payments_made < 2"
+    many.house.connection.execute(move, (time.stored(many.now + timedelta(days=300)),))
     many.tick()
     few = steps()
-    many.house.connection.execute(
-        "UPDATE recurring SET next_payment_at = '2026-02-28T00:00:00Z' WHERE payments_made < 2"
-    )
+    many.house.connection.execute(move, (time.stored(many.now - timedelta(hours=8)),))
     assert many.tick().charged == 118
     assert steps() <= few + 50
 

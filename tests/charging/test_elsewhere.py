@@ -23,7 +23,7 @@ class Deaf:
     key_ttl_seconds: int | None = 0
 
 
-def tells(story: Story, gateway: Any, since: str) -> bool:
+def tells(story: Story, gateway: Any, since: int) -> bool:
     system = payment_systems.get(story.house.connection, 1)
     try:
         elsewhere.check_tells(story.work, system, gateway, since)
@@ -35,13 +35,13 @@ def tells(story: Story, gateway: Any, since: str) -> bool:
 @pytest.mark.parametrize(("seconds", "held"), [(-1, True), (0, True), (1, False)])
 def test_what_exists_since_the_copy_came_to_life_is_its_own(story: Story, seconds: int, held: bool) -> None:
     home.adopt(story.work)
-    since = time.utc_text(story.now + timedelta(seconds=seconds))
+    since = time.stored(story.now + timedelta(seconds=seconds))
     assert tells(story, Deaf(), since) is not held
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(-1, False), (0, True), (1, True)])
 def test_a_person_who_checked_since_then_ends_the_hold(story: Story, seconds: int, told: bool) -> None:
-    since = time.utc_text(story.now)
+    since = time.stored(story.now)
     home.adopt(story.work)
     story.now += timedelta(seconds=seconds)
     elsewhere.confirm_checked(story.work, "Sandbox", "looked at their pages")
@@ -54,12 +54,12 @@ def test_references_are_remembered_for_a_while_only(story: Story, minutes: int, 
     home.adopt(story.work)
     gateway = Deaf()
     gateway.capabilities, gateway.key_ttl_seconds = frozenset({"charge", "idempotent"}), 600
-    since = time.utc_text(story.now)
+    since = time.stored(story.now)
     story.now += timedelta(minutes=minutes)
     assert tells(story, gateway, since) is told
 
 
 @pytest.mark.parametrize(("minutes", "late"), [(60, False), (61, True), (-60, False), (-61, True)])
 def test_more_than_an_hour_is_late_by_a_clock_that_may_be_wrong(story: Story, minutes: int, late: bool) -> None:
-    since = time.utc_text(story.now - timedelta(minutes=minutes))
+    since = time.stored(story.now - timedelta(minutes=minutes))
     assert elsewhere.may_be_done(story.house.connection, since, story.now) is late

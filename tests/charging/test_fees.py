@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from salescli.charging.gateway_calls import Limits
+from salescli.rules import time
 from salescli.sales import closed_months
 from tests.story import Story
 
@@ -47,7 +48,7 @@ def later(story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stor
 
 def fee(story: Story) -> tuple[int | None, int, str | None]:
     row = story.house.connection.execute("SELECT fee_minor, fee_estimated, fee_due_at FROM invoices").fetchone()
-    return tuple(row)
+    return row[0], row[1], None if row[2] is None else time.stored_text(row[2])
 
 
 def lookups(tmp_path: Path) -> int:

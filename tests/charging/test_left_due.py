@@ -21,7 +21,8 @@ from tests.faults.world import AtOnce
 from tests.story import Story
 
 NOW = "2026-02-28 10:30"
-DUE = "status = 'active' AND next_payment_at <= '2026-02-28T08:30:00Z'"
+DUE = f"status = 'active' AND next_payment_at <= {time.stored(time.from_text('2026-02-28T08:30:00Z'))}"
+RESUMED = time.stored(time.from_text("2026-02-20T00:00:00Z"))
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_what_a_tick_was_due_to_charge_came_to_an_end_or_has_a_reason(
     for id, (token, system, resumed) in enumerate(plans, 1):
         connection.execute(
             "UPDATE recurring SET uid = ?, token = ?, payment_system_id = ?, activated_at = ? WHERE id = ?",
-            (secrets.token_hex(8), token, systems[system - 1], "2026-02-20T00:00:00Z" if resumed else None, id),
+            (secrets.token_hex(8), token, systems[system - 1], RESUMED if resumed else None, id),
         )
     due = _due(many)
     said: list[str] = []
@@ -136,7 +137,7 @@ def test_what_became_due_meanwhile_is_charged(many: Story, monkeypatch: pytest.M
     def and_then_one_more(*of: Any) -> None:
         charge_due(*of)
         if not rounds:
-            many.house.connection.execute(f"UPDATE recurring SET next_payment_at = '{time.utc_text(many.now)}'")
+            many.house.connection.execute(f"UPDATE recurring SET next_payment_at = {time.stored(many.now)}")
         rounds.append(of)
 
     monkeypatch.setattr(tick, "_charge_due", and_then_one_more)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salescli.rules import money
+from salescli.rules import money, time
 from salescli.sales import invoices, orders
 from tests.conftest import House
 from tests.story import Story
@@ -183,7 +183,8 @@ def test_another_quantity_of_a_recurring_order_keeps_its_discount_and_another_pr
 def test_a_discounted_recurring_order_is_charged_as_its_first(story: Story) -> None:
     story.house.offer("49.00", number="7", every="1 month")
     story.house.run("orders", "new", "1", "7", "--discount", "10%", "--payment-system", "Sandbox", "--token", "tok_ok")
-    assert story.house.connection.execute("UPDATE orders SET created_at = '2026-01-31T08:00:00Z'").rowcount == 1
+    made_at = time.stored(time.from_text("2026-01-31T08:00:00Z"))
+    assert story.house.connection.execute("UPDATE orders SET created_at = ?", (made_at,)).rowcount == 1
     assert story.pay(orders.get(story.house.connection, 1)) == "succeeded"
     assert story.at("2026-02-28 10:00").tick().charged == 1
     second = orders.get(story.house.connection, 2)

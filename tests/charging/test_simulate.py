@@ -131,7 +131,7 @@ def test_it_is_what_tick_does_every_five_minutes(
         if how == "late":
             story.house.connection.execute(
                 "UPDATE recurring SET due_at = :at, next_payment_at = :at WHERE id = :id AND status = 'active'",
-                {"id": plan, "at": time.utc_text(story.now - timedelta(minutes=minutes))},
+                {"id": plan, "at": time.stored(story.now - timedelta(minutes=minutes))},
             )
     story.tick()
     story.house.connection.execute("PRAGMA synchronous = OFF")  # of hundreds of ticks, which else wait for the disk

@@ -408,7 +408,7 @@ def test_a_clock_behind_the_last_tick_does_not_date_what_came_to_life(place: Pla
     assert ran.returncode == 0, ran.stderr
     resumed = home.resumed(house.connection)
     assert resumed is not None
-    assert resumed.at == time.utc_text(last)
+    assert resumed.at == time.stored(last)
 
 
 def test_a_restore_needs_no_present_database(place: Place, copy: Path) -> None:

@@ -158,7 +158,7 @@ def test_who_was_a_user_before_the_server_knew_the_login_is_let_in_later(server:
     server.administer(
         "SET search_path TO salescli; ALTER TABLE users DISABLE TRIGGER users_added",
         "INSERT INTO salescli.users (name, login, role, name_key, created_at)"
-        " VALUES ('New', 'newcomer', 'manager', 'new', '')",
+        " VALUES ('New', 'newcomer', 'manager', 'new', 0)",
         "ALTER TABLE salescli.users ENABLE TRIGGER users_added",
         database=server.database,
     )
@@ -187,7 +187,7 @@ def test_all_that_the_server_does_not_know_are_named(server: Server, login: str)
     with pytest.raises(psycopg2.Error, match="the server knows no login one, two"):  # as where a whole shop is moved
         session.cursor().execute(
             "INSERT INTO users (name, login, role, name_key, created_at)"
-            " VALUES ('1', 'one', 'manager', '1', ''), ('2', 'two', 'manager', '2', '')"
+            " VALUES ('1', 'one', 'manager', '1', 0), ('2', 'two', 'manager', '2', 0)"
         )
     session.close()
 

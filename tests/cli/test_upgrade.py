@@ -272,7 +272,7 @@ def test_an_upgraded_file_ticks_and_the_doctor_finds_only_what_waits_for_a_perso
     assert "nobody is charged from a copy" in held.err
     assert run("adopt").code == 0
     with closing(database.connect(path)) as connection:  # a lease on another machine, which is over by this clock
-        connection.execute("UPDATE attempts SET owned_at = '2026-01-01T00:00:00Z' WHERE owner IS NOT NULL")
+        connection.execute("UPDATE attempts SET owned_at = 1767225600 WHERE owner IS NOT NULL")
     said = run(f"tick -v --now '{LATER}'")
     assert said.code == 0
     # the two in doubt are found out, the one between attempts is tried again and the one that fell due is charged

@@ -154,7 +154,7 @@ def next_due(pair: Pair) -> datetime:
             "SELECT min(at) AS at FROM (SELECT next_payment_at AS at FROM recurring WHERE status = 'active'"
             " UNION ALL SELECT coalesce(next_lookup_at, started_at) FROM attempts WHERE status = 'live') AS times"
         ).fetchone()["at"]
-    return time.from_text(soonest) if soonest else pair.now
+    return pair.now if soonest is None else time.from_stored(soonest)
 
 
 def _compare(pair: Pair, counts: HostCounts) -> None:

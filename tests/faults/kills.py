@@ -191,7 +191,8 @@ class Trial:
             " UNION ALL SELECT coalesce(next_lookup_at, started_at) FROM attempts WHERE status = 'live')"
         ).fetchone()["at"]
         connection.close()
-        self.now = max(self.now + timedelta(minutes=1), time.from_text(soonest) if soonest else self.now)
+        following = self.now if soonest is None else time.from_stored(soonest)
+        self.now = max(self.now + timedelta(minutes=1), following)
 
     def compare(self, counts: Counts) -> None:
         """Note where the file is at odds with the ledger."""

@@ -198,7 +198,7 @@ def _claim_and_settle(path: Path, pragmas: list[str]) -> None:
     if pragmas:
         connection.execute(f"PRAGMA journal_mode = {pragmas[0]}")
         connection.execute(f"PRAGMA synchronous = {pragmas[1]}")
-    now = time.from_text(connection.execute("SELECT next_payment_at FROM recurring").fetchone()[0])
+    now = time.from_stored(connection.execute("SELECT next_payment_at FROM recurring").fetchone()[0])
     sandbox = Sandbox(path.with_name("sales.db.sandbox"))
     actor = actors.acting(connection, "owner").as_system()
     this = ChargingRun(Work(connection, actor, now, ZONE), lambda system: Manual() if system.manual else sandbox)

@@ -133,7 +133,7 @@ def test_a_damaged_file_is_one_line_and_charges_nobody_twice(
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        pytest.param("recurring SET next_payment_at = 'x'", "'x' is stored as a time", id="a time"),
+        pytest.param(f"recurring SET next_payment_at = {10**18}", f"'{10**18}' is stored as a time", id="a time"),
         pytest.param("recurring SET currency = 'XXX'", "'XXX' is stored as a currency", id="a currency"),
         pytest.param("recurring SET retry_after = '2'", "'2' is stored as the waits", id="the waits of retries"),
         pytest.param("settings SET value = 'Mars' WHERE name = 'time_zone'", "'Mars' is stored", id="the time zone"),
@@ -153,6 +153,35 @@ def test_a_damaged_value_is_named(house: House, change: str, says: str) -> None:
     assert any(ran.code == 7 and says in ran.err for ran in told), told
     assert all("Traceback" not in ran.err and ran.code in (0, 1, 7) for ran in told)
     assert len(charged(house.path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        pytest.param("every_count = 0", "'0 month' is stored as an interval", id="no interval"),
+        pytest.param("every_unit = 'x'", "'1 x' is stored as an interval", id="a unit"),
+        pytest.param("price_minor = -5", "-5 is stored as the price of recurring order 1", id="a price"),
+        pytest.param("quantity = 0", "0 is stored as the quantity of", id="a quantity"),
+        pytest.param("payments_total = 1", "1 is stored as the number of payments of", id="no payment left"),
+        pytest.param("payments_made = -1", "-1 is stored as the number of payments made of", id="payments made"),
+        pytest.param("wish = 'x'", "'x' is stored as the pending status of", id="a pending status"),
+        pytest.param("anchor_at = '9999-12-31T23:59:59Z'", "is stored as a planned date", id="the end of time"),
+        pytest.param("due_at = '9999-12-31T23:59:59Z'", "is stored as a planned date", id="no date after it"),
+    ],
+)  # fmt: skip
+@pytest.mark.of_files("a server lets in no such row")
+def test_a_damaged_recurring_order_is_named_and_holds_up_no_other(house: House, change: str, says: str) -> None:
+    _sell(house)
+    for line in ("orders new 1 7 --payment-system Sandbox --token tok_ok --at 2026-03-01", "orders pay 2"):
+        assert house.run(*line.split()).code == 0
+    _damage(house, f"recurring SET {change} WHERE id = 1")
+
+    ran = house.run(*TICK.split())
+
+    assert (ran.code, len(ran.err.splitlines())) == (7, 1), ran
+    assert says in ran.err
+    assert len(charged(house.path)) == 3  # the first payments, and the next one of the other
+    assert house.count("recurring", "id = 2 AND payments_made = 2") == 1
 
 
 def test_a_row_without_its_order_ends_tick_with_one_line(house: House) -> None:
@@ -182,7 +211,7 @@ def test_a_bug_of_ours_in_a_sound_file_shows_its_traceback(
         raise bug
 
     _sell(house)
-    monkeypatch.setattr(time, "from_text", broken)
+    monkeypatch.setattr(time, "from_stored", broken)
 
     with pytest.raises(type(bug), match="x"):
         house.run(*TICK.split())

@@ -52,10 +52,10 @@ def test_several_payments_since_a_backup_are_all_learnt_from_the_ledger(world: W
     plan = world.subscribed("day", "card")
     backup = Backup(world)
     for _ in range(5):
-        world.at(time.from_text(world.plan(plan).next_payment_at or "")).tick()
+        world.at(time.from_stored(world.plan(plan).next_payment_at or 0)).tick()
     assert world.plan(plan).payments_made == 6
     backup.put_back()
     for _ in range(3):
         world.tick()
-    world.at(time.from_text(world.plan(plan).next_payment_at or "")).tick()
+    world.at(time.from_stored(world.plan(plan).next_payment_at or 0)).tick()
     assert charged_twice(world.bank) == []

@@ -26,7 +26,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(database, "BRIEF_SECONDS", 0)
     world = World(tmp_path)
     plans = [world.subscribed("day", f"card {number}") for number in range(DUE)]
-    world.at(time.from_text(world.plan(plans[-1]).next_payment_at or ""))
+    world.at(time.from_stored(world.plan(plans[-1]).next_payment_at or 0))
     yield world
     world.close()
 

@@ -57,8 +57,8 @@ class Selling(RuleBasedStateMachine):
     @rule(number=numbers)
     def the_next_date_comes(self, number: int) -> None:
         plan = self._plan(number)
-        if plan.next_payment_at:
-            self.world.at(max(self.world.time, time.from_text(plan.next_payment_at) - self.world.skew))
+        if plan.next_payment_at is not None:
+            self.world.at(max(self.world.time, time.from_stored(plan.next_payment_at) - self.world.skew))
 
     @precondition(lambda self: self.world.time < AUTUMN)
     @rule()
@@ -92,10 +92,10 @@ class Selling(RuleBasedStateMachine):
         after = {plan.id: plan for plan in self._plans()}
         for id in before:
             plan = after[id]
-            if plan.payments_made > before[id].payments_made and plan.due_at:
+            if plan.payments_made > before[id].payments_made and plan.due_at is not None:
                 # One that only now is found out about was made before: then the next one is late, and looked up first.
                 made_at = max(entry.booked_at for entry in world.bank.charged() if plan.uid in entry.reference)
-                assert time.from_text(plan.due_at) > min(world.now, made_at), "I9: a missed window would be billed"
+                assert time.from_stored(plan.due_at) > min(world.now, made_at), "I9: a missed window would be billed"
             if before[id].wish and plan.status != "processing" and plan.status not in ("completed", "failed"):
                 assert plan.status == before[id].wish, "I11: a wish was forgotten"
         sent = {reference.split(":")[1] for op, reference in world.bank.calls[calls:] if op == "charge"}
@@ -121,8 +121,8 @@ class Selling(RuleBasedStateMachine):
             assert (after.wish if before.status == "processing" else after.status) == "paused", "I11"
         if after and operation is recurring_actions.activate and before.status == "paused":
             assert after.next_payment_at is not None
-            assert time.from_text(after.next_payment_at) <= max(
-                self.world.now, time.from_text(before.next_payment_at or "")
+            assert time.from_stored(after.next_payment_at) <= max(
+                self.world.now, time.from_stored(before.next_payment_at or 0)
             ), "R58: due at once when its moment has passed"
 
     @precondition(lambda self: len(self._plans()) < 7)
@@ -227,7 +227,7 @@ class Selling(RuleBasedStateMachine):
         return plans[number % len(plans)]
 
     def _merchants_rest(self) -> bool:
-        now = time.utc_text(self.world.now)
+        now = time.stored(self.world.now)
         return bool(self.world.value("SELECT count(*) FROM payment_systems WHERE paused_until > ?", now))
 
 

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 
 from salescli.charging.gateway_calls import Limits
+from salescli.rules.time import from_text, stored
 from tests import inside
 from tests.faults.test_kills import payments_in_the_ledger
 from tests.story import Story
@@ -91,7 +92,8 @@ def test_a_merchant_whose_answers_are_cut_leaves_few_payments_in_doubt(story: St
     many_due(story, 50, token="tok_timeout_after_charge")
     counts = story.at("2026-02-28 10:30").tick()
     assert counts.unknown == 3
-    assert story.house.count("payment_systems", "failures = 3 AND paused_until = '2026-02-28T08:32:00Z'") == 1
+    until = stored(from_text("2026-02-28T08:32:00Z"))
+    assert story.house.count("payment_systems", f"failures = 3 AND paused_until = {until}") == 1
     story.house.connection.execute("UPDATE recurring SET token = 'tok_ok' WHERE status = 'active'")
     for minute in (35, 40, 45):
         story.at(f"2026-02-28 10:{minute}").tick()

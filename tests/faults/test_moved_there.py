@@ -69,9 +69,7 @@ class Shop:
 
     def statement(self) -> None:
         lines = [
-            Line(
-                2 + place, "refund", None, "b_0", None, entry.amount_minor, "EUR", None, time.utc_text(entry.booked_at)
-            )
+            Line(2 + place, "refund", None, "b_0", None, entry.amount_minor, "EUR", None, time.stored(entry.booked_at))
             for place, entry in enumerate(self.bank.moved)
             if entry.kind == "refund"
         ]

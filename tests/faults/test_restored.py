@@ -55,7 +55,7 @@ class Backup:
 @pytest.mark.parametrize("offer", ["day", "month"])
 def test_a_backup_of_so_long_ago_is_put_back(world: World, offer: str, age: timedelta) -> None:
     plans = [world.subscribed(offer, f"card-{number}") for number in range(3)]
-    soonest = time.from_text(world.plan(plans[0]).next_payment_at or "")
+    soonest = time.from_stored(world.plan(plans[0]).next_payment_at or 0)
     world.at(soonest - timedelta(minutes=30))
     backup = Backup(world)
     end = world.time + age
@@ -75,7 +75,7 @@ def test_a_backup_of_so_long_ago_is_put_back(world: World, offer: str, age: time
 
 def test_a_backup_from_the_middle_of_a_charge_is_put_back(world: World) -> None:
     plan = world.subscribed("month", "card")
-    world.at(time.from_text(world.plan(plan).next_payment_at or ""))
+    world.at(time.from_stored(world.plan(plan).next_payment_at or 0))
     world.bank.moods["card"].append("dies after")
     world.tick()
     backup = Backup(world)
@@ -92,7 +92,7 @@ def test_a_backup_from_the_middle_of_a_charge_is_put_back(world: World) -> None:
 
 def test_declines_since_the_backup_are_learnt_from_the_ledger(world: World) -> None:
     plan = world.subscribed("month", "card")
-    world.at(time.from_text(world.plan(plan).next_payment_at or ""))
+    world.at(time.from_stored(world.plan(plan).next_payment_at or 0))
     world.bank.moods["card"].extend(["declined", "declined"])
     backup = Backup(world)
     for _ in range(2):
@@ -149,7 +149,7 @@ def _tells(world: World, age: timedelta) -> bool:
 def test_a_copy_of_any_age_comes_to_life(any_world: World, age: timedelta) -> None:
     world = any_world
     plans = [world.subscribed("month", f"card-{number}") for number in range(3)]
-    due = time.from_text(world.plan(plans[0]).next_payment_at or "")
+    due = time.from_stored(world.plan(plans[0]).next_payment_at or 0)
     world.at(due - timedelta(seconds=1)).tick()
     backup = Backup(world)
     charged = -1
@@ -177,7 +177,7 @@ def test_a_copy_of_any_age_comes_to_life(any_world: World, age: timedelta) -> No
 def test_what_a_person_has_checked_is_charged(tmp_path: Path) -> None:
     world = World(tmp_path, capabilities=KINDS["neither"][0], key_ttl_seconds=0)
     plan = world.subscribed("month", "card")
-    world.at(time.from_text(world.plan(plan).next_payment_at or ""))
+    world.at(time.from_stored(world.plan(plan).next_payment_at or 0))
     world.process(lambda c: home.adopt(world.work(c)))
     world.later(minutes=5).tick()
     assert len(world.bank.charged()) == 1
@@ -196,7 +196,7 @@ def test_what_began_after_the_adoption_waits_for_nobody(tmp_path: Path) -> None:
     world.subscribed("month", "old")
     world.later(minutes=1).process(lambda c: home.adopt(world.work(c)))
     new = world.later(minutes=1).subscribed("month", "new")
-    world.at(time.from_text(world.plan(new).next_payment_at or ""))
+    world.at(time.from_stored(world.plan(new).next_payment_at or 0))
 
     world.tick()
 
@@ -210,7 +210,7 @@ def test_a_person_repeats_in_a_copy_what_was_done(any_world: World, age: timedel
     world = any_world
     plan = world.subscribed("month", "early")
     world.manage(recurring_actions.pause, plan)
-    world.at(time.from_text(world.plan(plan).due_at or ""))
+    world.at(time.from_stored(world.plan(plan).due_at or 0))
     to_pay, to_refund = world.order("once", "pay"), world.order("once", "refund")
     world.pay(to_refund)
     world.later(minutes=1).tick()

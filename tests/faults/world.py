@@ -450,10 +450,10 @@ def _plans(connection: sqlite3.Connection) -> list[str]:
             found.append(f"I4: plan {plan.id} is {plan.status} with {plan.declines} declines")
         if plan.due_at is None or plan.status == "failed":
             continue
-        due = time.from_text(plan.due_at)
+        due = time.from_stored(plan.due_at)
         if plan.planned_after(due - timedelta(seconds=1), ZONE) != due and not _owed_from_before(connection, plan):
-            found.append(f"I9: plan {plan.id} is due at {plan.due_at}, which is not on its plan")
-        waits_for_its_date = plan.status == "active" and not plan.declines and not plan.activated_at
+            found.append(f"I9: plan {plan.id} is due at {due}, which is not on its plan")
+        waits_for_its_date = plan.status == "active" and not plan.declines and plan.activated_at is None
         if waits_for_its_date and plan.next_payment_at != plan.due_at:
             found.append(f"I9: plan {plan.id} is due at {plan.due_at} and charged at {plan.next_payment_at}")
     return found
@@ -463,7 +463,7 @@ def _owed_from_before(connection: sqlite3.Connection, plan: Recurring) -> bool:
     """Return whether a plan owes a payment of before its dates were moved: one that was taken back, due as it was."""
     sql = "SELECT 1 FROM orders WHERE recurring_id = ? AND payment_number = ? AND due_at = ?"
     its_order = connection.execute(sql, (plan.id, plan.payment_number, plan.due_at)).fetchone()
-    return its_order is not None and str(plan.due_at) < plan.anchor_at
+    return its_order is not None and plan.due_at is not None and plan.due_at < plan.anchor_at
 
 
 def money_back(world: World) -> list[str]:
@@ -489,7 +489,7 @@ def forgotten(connection: sqlite3.Connection, now: datetime) -> list[str]:
         " WHERE a.status = 'live' AND p.gateway <> 'manual'"
     ).fetchall()
     due = connection.execute(
-        "SELECT id FROM recurring WHERE status = 'active' AND next_payment_at <= ?", (time.utc_text(now),)
+        "SELECT id FROM recurring WHERE status = 'active' AND next_payment_at <= ?", (time.stored(now),)
     ).fetchall()
     return [
         *(f"I7: {row['reference']} is still in flight" for row in live),

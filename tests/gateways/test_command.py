@@ -23,7 +23,7 @@ import pytest
 from salescli.errors import BadData
 from salescli.gateways.answers import Answer, ask, ask_changes
 from salescli.gateways.command import Command
-from salescli.gateways.protocol import Charge, Declined, Misconfigured, OutcomeUnknown, Unavailable
+from salescli.gateways.protocol import Changes, Charge, Declined, Misconfigured, OutcomeUnknown, Unavailable
 from salescli.overview import doctor
 from salescli.rules import time
 from tests import PROJECT
@@ -309,7 +309,7 @@ def test_a_time_that_no_clock_can_count_is_refused_and_holds_up_nobody(
     assert story.at("2026-02-28 10:00").tick().unknown == 1
     write(programs, 'case "$1" in ' + CHECKED % ('"charge", "idempotent"', seconds) + "*) exit 1;; esac")
     story.house.connection.execute(
-        "UPDATE recurring SET next_payment_at = '2026-02-28T08:00:00Z' WHERE id = ?", (other,)
+        "UPDATE recurring SET next_payment_at = ? WHERE id = ?", (time.stored(story.now), other)
     )
     counts = story.at("2026-02-28 10:06").tick()
     assert (counts.charged, counts.broken) == (1, False)
@@ -423,6 +423,15 @@ def test_changes_in_a_bad_form_are_no_changes(programs: Path, result: str) -> No
     answer = f'{{"version": 1, "kind": "result", "result": {result}}}'
     gateway = write(programs, f"cat > /dev/null; echo '{answer}'")
     assert isinstance(ask_changes(gateway, SINCE, ()), Answer)
+
+
+def test_a_payment_at_a_time_that_cannot_be_is_one_without_a_time(programs: Path) -> None:
+    paid = '{"status": "succeeded", "reference": "r:1", "created_at": "2026-02-30T10:00:00Z"}'
+    answer = f'{{"version": 1, "kind": "result", "result": {{"payments": [{paid}]}}}}'
+    gateway = write(programs, f"cat > /dev/null; echo '{answer}'")
+    told = ask_changes(gateway, SINCE, ())
+    assert isinstance(told, Changes)
+    assert [(one.reference, one.created_at) for one in told.payments] == [("r:1", None)]
 
 
 def _message(gateway: Command, token: str = "rich") -> str:

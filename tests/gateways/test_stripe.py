@@ -779,7 +779,8 @@ def test_stripes_refunds_and_disputes_are_recorded_once(desk: Story, fake: Fake)
     assert synced() == []
     fake.change(pending, status="succeeded")
     assert len(synced()) == 1
-    connection.execute("UPDATE payment_systems SET changes_until = '2126-01-01T00:00:00Z'")  # asked by its number
+    ahead = time.stored(time.from_text("2126-01-01T00:00:00Z"))
+    connection.execute("UPDATE payment_systems SET changes_until = ?", (ahead,))  # asked by its number
     fake.change(dispute, status="lost")
     assert [line.partition("): ")[2] for line in synced()] == [f"dispute {dispute} of 40.00 EUR at Stripe is lost"]
     assert synced() == []

@@ -23,7 +23,7 @@ from salescli.imports.shares import share
 from salescli.imports.told import lines
 from salescli.rules import money
 from tests.conftest import House
-from tests.importing import contents
+from tests.importing import contents, shown
 
 SHOP = """
 title = "the shop"
@@ -88,9 +88,10 @@ def rows(house: House) -> list[tuple[Any, ...]]:
     found = house.connection.execute(
         "SELECT o.source_number, c.name, o.offer_name, o.status, o.price_minor, o.created_at,"
         " (SELECT coalesce(sum(r.amount_minor), 0) FROM refunds r JOIN invoices i ON i.id = r.invoice_id"
-        " WHERE i.order_id = o.id) FROM orders o JOIN customers c ON c.id = o.customer_id ORDER BY o.source_number"
+        " WHERE i.order_id = o.id) AS back FROM orders o JOIN customers c ON c.id = o.customer_id"
+        " ORDER BY o.source_number"
     )
-    return [tuple(row) for row in found]
+    return [tuple(shown(row).values()) for row in found]
 
 
 FILE = (

@@ -13,7 +13,7 @@ from salescli.imports import find_mapping, mapping_file, mapping_text, orders, r
 from salescli.imports.run import ImportCounts, ImportRequest, Reporting
 from salescli.imports.told import lines
 from tests.conftest import House
-from tests.importing import contents
+from tests.importing import contents, shown
 
 FILES = Path(__file__).with_name("files") / "recurring"
 
@@ -66,7 +66,7 @@ def stored(house: House, number: str) -> dict[str, Any]:
         " WHERE r.source_number = ?",
         (number,),
     ).fetchone()
-    return dict(found)
+    return shown(found)
 
 
 def check(house: House, number: str, **expected: object) -> None:

@@ -74,7 +74,7 @@ def order(house: House, number: str = "A1") -> dict[str, Any]:
         " WHERE o.source_number = ?",
         (number,),
     ).fetchone()
-    return dict(row)
+    return importing.shown(row)
 
 
 def check(found: dict[str, Any], **expected: Any) -> None:
@@ -352,7 +352,7 @@ def test_a_name_that_fits_two_records_is_never_guessed(house: House, column: str
     for number in ("1", "2"):
         house.category("Two", number=number)
         house.user(f"two{number}", name="Two")
-        words = {"number": number, "name": "Two", "currency": "EUR", "created_at": ""}
+        words = {"number": number, "name": "Two", "currency": "EUR", "created_at": 0}
         database.insert(house.connection, "offers", words)
     (said,) = refused(house, csv_of({column: "Two"}))
     assert re.match(f"line 2, {column}: 'Two' fits 2", said)

@@ -259,12 +259,20 @@ def test_an_update_later_keeps_the_date_that_is_due(house: House) -> None:
     assert stored(house)["next_payment_at"] == "2026-03-31 10:00"
 
 
+@pytest.mark.parametrize(
+    ("row", "begins"), [({}, "b5442254d12d7972"), ({"next_payment_at": "2026-03-09"}, "58296cebb22af64f")]
+)
+def test_the_digest_of_a_row_is_that_of_older_releases(house: House, row: dict[str, str], begins: str) -> None:
+    load(house, row)
+    assert stored(house)["imported_as"].hex().startswith(begins)
+
+
 def test_a_charged_one_is_not_updated(house: House) -> None:
     load(house, {})
     house.connection.execute(
         "INSERT INTO orders (uid, customer_id, offer_id, offer_name, offer_number, status, quantity, price_minor,"
         " currency, recurring_id, payment_number, created_at, created_on)"
-        " VALUES ('u', 1, 1, 'Club', '1', 'open', 1, 900, 'EUR', 1, 1, '', '')"
+        " VALUES ('u', 1, 1, 'Club', '1', 'open', 1, 900, 'EUR', 1, 1, 0, 19700101)"
     )
     assert "it was charged here since" in refused(house, csv_of({"price": "19.00"}), update=True)[0]
 

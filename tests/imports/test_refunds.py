@@ -48,7 +48,7 @@ def refused(house: House, *rows: dict[str, str], **options: Any) -> list[str]:
 
 def refunds(house: House) -> list[tuple[str, int]]:
     rows = house.connection.execute("SELECT refunded_on, amount_minor FROM refunds ORDER BY refunded_on, id")
-    return [tuple(row) for row in rows]
+    return [tuple(importing.shown(row).values()) for row in rows]
 
 
 def test_a_larger_sum_is_one_more_refund_on_its_day(house: House) -> None:

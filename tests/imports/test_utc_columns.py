@@ -12,6 +12,7 @@ from salescli.imports import utc_columns
 from salescli.imports.order_row import COLUMNS
 from salescli.imports.run import ImportRequest
 from salescli.reconcile import statement
+from salescli.rules import time
 from tests.conftest import KYIV, House
 
 HEADER = "order,status,customer,offer,price,currency"
@@ -54,13 +55,13 @@ def load(house: House, content: str) -> None:
 )
 def test_its_times_are_utc(house: House, given: str, stored: str) -> None:
     load(house, f"{HEADER},Created date (UTC)\n{LINE},{given}\n")
-    assert house.connection.execute("SELECT created_at FROM orders").fetchone()[0] == stored
+    assert time.stored_text(house.connection.execute("SELECT created_at FROM orders").fetchone()[0]) == stored
 
 
 def test_other_columns_stay_in_the_accounts_zone(house: House) -> None:
     load(house, f"{HEADER},created_utc,paid_at\n{LINE},2026-02-02 10:00,2026-02-02 14:00\n")
     stored = house.connection.execute("SELECT paid_at FROM invoices").fetchone()[0]
-    assert stored == "2026-02-02T12:00:00Z"
+    assert time.stored_text(stored) == "2026-02-02T12:00:00Z"
 
 
 def test_a_column_that_comes_twice_is_refused(house: House) -> None:
@@ -72,4 +73,4 @@ def test_a_statement_has_them_too() -> None:
     [line] = statement.read(
         io.BytesIO(b"gateway_id,amount,currency,at (UTC)\nsb_1,10.00,EUR,2026-02-02 14:05\n"), zone=KYIV
     )
-    assert line.at == "2026-02-02T14:05:00Z"
+    assert time.stored_text(line.at) == "2026-02-02T14:05:00Z"

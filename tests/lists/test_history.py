@@ -127,7 +127,7 @@ def test_from_and_to_are_whole_days_of_the_account(story: Story, told: Told) -> 
 
 
 def test_the_filters_narrow_one_another(sold: Story) -> None:
-    later = time.utc_text(sold.now + timedelta(seconds=1))
+    later = time.stored(sold.now + timedelta(seconds=1))
     assert list(history.Lines(sold.house.connection, "order", 1).rows(sold.house.zone, None))
     assert not list(
         history.Lines(sold.house.connection, "order", 1, HistoryFilter(since=later)).rows(sold.house.zone, None)

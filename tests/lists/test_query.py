@@ -53,10 +53,10 @@ def full(house: House) -> House:
 
 
 def fill(connection: sqlite3.Connection, size: int) -> None:
-    pick = random.Random(size).choice
+    pick, began = random.Random(size).choice, 1_769_900_000  # the last day of January 2026
 
-    def moment() -> str:
-        return f"2026-02-0{pick('123')}T10:00:00Z"
+    def moment() -> int:
+        return began + pick([1, 2, 3]) * 24 * 3600
 
     # fmt: off
     for n in range(1, size + 1):
@@ -65,7 +65,7 @@ def fill(connection: sqlite3.Connection, size: int) -> None:
                 "currency": pick(["EUR", "USD"]), "price_minor": pick([900, 900, 1000]), "quantity": 1,
                 "created_at": moment()}
         status, at = pick([("open", None), ("declined", None), ("completed", moment())])
-        day = at and at[:10]
+        day = at and 20260201
         rows: dict[str, dict[str, Any]] = {
             "users": {"login": pick([None, f"login{n}"]), **shared},
             "roles": {"name": f"role {n}", "permissions": pick(["view", "view reports"]), "created_at": moment()},
@@ -79,7 +79,7 @@ def fill(connection: sqlite3.Connection, size: int) -> None:
                           "payments_total": pick([None, 3, 12]), "last_error": pick([None, "no"]),
                           "anchor_at": moment(), **sold},
             "orders": {"uid": f"o{n}", "offer_number": "1", "status": status, "category_number": pick([None, "1"]),
-                       "manager_id": pick([None, 1, n]), "created_on": "2026-02-01", "completed_at": at,
+                       "manager_id": pick([None, 1, n]), "created_on": 20260201, "completed_at": at,
                        "completed_on": day, **sold},
             "invoices": {"order_id": n, "ordinal": 1, "status": status, "amount_minor": 900, "currency": "EUR",
                          "share_minor": pick([300, 900]), "fee_minor": pick([None, 0, 20]),
@@ -220,8 +220,8 @@ def fill_orders(house: House, size: int) -> None:
     first, began = house.count("orders"), datetime(2026, 1, 1, tzinfo=timezone.utc)
     house.connection.executemany(
         "INSERT INTO orders (uid, customer_id, offer_id, offer_name, offer_number, status, quantity, price_minor,"
-        " currency, created_at, created_on) VALUES (?, 1, 1, 'Course', '1', 'open', 1, 900, 'EUR', ?, '2026-01-01')",
-        ((str(n), time.utc_text(began + timedelta(minutes=n))) for n in range(first, first + size)),
+        " currency, created_at, created_on) VALUES (?, 1, 1, 'Course', '1', 'open', 1, 900, 'EUR', ?, 20260101)",
+        ((str(n), time.stored(began + timedelta(minutes=n))) for n in range(first, first + size)),
     )
     house.connection.execute(
         "INSERT INTO invoices (order_id, ordinal, status, amount_minor, currency, share_minor, attempted_at)"

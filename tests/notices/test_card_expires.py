@@ -8,6 +8,7 @@ from salescli.gateways import answers
 from salescli.gateways.protocol import Result
 from salescli.gateways.stripe import client as stripe
 from salescli.notices import events
+from salescli.rules import time
 from tests.notices import receivers
 from tests.notices.test_deliver import hook, notify
 from tests.story import Story
@@ -18,7 +19,7 @@ CARD = "tok_expires_2026-04"
 def expiring(story: Story) -> list[tuple[str, str]]:
     """The events of expiring cards: the month, and the payment that comes after it."""
     found = [event for event in events.after(story.house.connection, 0) if event["kind"] == "card.expires"]
-    return [(event["card_expires"], event["next_attempt_at"][:10]) for event in found]
+    return [(event["card_expires"], time.stored_text(event["next_attempt_at"])[:10]) for event in found]
 
 
 def club(story: Story, *, every: str = "1 month", token: str = CARD, **more: str) -> None:

@@ -43,7 +43,7 @@ def test_a_manual_payment_that_waits_is_told_by_name(begun: Story) -> None:
 def test_an_unknown_outcome_is_told_by_the_name_that_was_kept(begun: Story) -> None:
     assert begun.pay(begun.order("7"), token="tok_timeout_after_charge", payment_system="Sandbox") == "unknown"
     begun.house.customer("О. Коваленко")
-    begun.house.connection.execute("UPDATE attempts SET customer_id = 2, started_at = '2026-01-01T00:00:00Z'")
+    begun.house.connection.execute("UPDATE attempts SET customer_id = 2, started_at = 1767225600")
     begun.house.connection.execute("UPDATE customers SET merged_into = 1 WHERE id = 2")
     run = ChargingRun(begun.work.as_system(), begun.gateway, print)
     recover.report_unknown(run)

@@ -102,7 +102,8 @@ def test_an_invoice_tells_each_attempt(story: Story) -> None:
     assert "Charge attempt 1 through Sandbox" in text[2]
     assert "declined: the card has insufficient funds (insufficient_funds)" in text[2]
     assert "Charge attempt 2 through Sandbox" in text[3]
-    assert f"The money arrived on {time.local_text(found.paid_at or '', story.house.zone)}" in text[4]
+    assert found.paid_at is not None
+    assert f"The money arrived on {time.local_text(found.paid_at, story.house.zone)}" in text[4]
     assert "its commission of 1.42 EUR is estimated" in text[4]
 
 

@@ -14,6 +14,7 @@ import pytest
 from salescli.lists.filters import Filters
 from salescli.lists.query import Page
 from salescli.overview import owing
+from salescli.rules import time
 from salescli.sales import instalments
 from tests.story import Story
 
@@ -72,7 +73,7 @@ def _by_the_rule(story: Story) -> Iterator[tuple[Any, ...]]:
         due = sum(int(minor) for day, minor in unpaid if first and day <= max(first, TODAY)) or None
         late = max(0, (TODAY - first).days) or None if first else None
         left = row["price_minor"] - row["paid_minor"]
-        yield row["id"], left, first and str(first), due, late, row["currency"]
+        yield row["id"], left, first and time.day_number(first), due, late, row["currency"]
 
 
 def _told(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
@@ -80,7 +81,7 @@ def _told(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
 
 
 def test_rows_and_sums_are_those_of_the_rule(owed: Story) -> None:
-    expected = sorted(_by_the_rule(owed), key=lambda row: (row[2] or "9999", row[0]))
+    expected = sorted(_by_the_rule(owed), key=lambda row: (row[2] or 99999999, row[0]))
     assert len(expected) == ORDERS
     assert _told(_found(owed)) == expected
     for limit in (1, 10, 50, ORDERS):

@@ -49,7 +49,7 @@ def test_a_declined_payment_is_expected_at_its_next_attempt_and_the_dates_stay(s
     rows, _ = upcoming.payments(
         story.house.connection, Filters(), date(2026, 2, 28), date(2026, 3, 31), now=story.now, zone=story.house.zone
     )
-    assert [(row["attempt"], row["due_at"]) for row in rows] == [
+    assert [(row["attempt"], time.stored_text(row["due_at"])) for row in rows] == [
         ("attempt 2 of 3", "2026-02-28T08:00:00Z"), (None, "2026-03-31T07:00:00Z"),
     ]  # fmt: skip
     assert expected(story, "2026-02-28", "2026-03-31") == [("2026-02-28 18:05", 1, 2), ("2026-03-31 10:00", 1, 3)]
@@ -131,13 +131,13 @@ def really_taken(story: Story, until: datetime) -> Expected:
     connection = story.house.connection
     connection.execute("UPDATE recurring SET token = 'tok_ok'")
     while due := connection.execute("SELECT min(next_payment_at) FROM recurring WHERE status = 'active'").fetchone()[0]:
-        story.now = max(story.now, time.from_text(due))
+        story.now = max(story.now, time.from_stored(due))
         if story.now >= until:
             break
         before = {row["id"]: row["payments_made"] for row in connection.execute("SELECT * FROM recurring ORDER BY id")}
         story.tick()
         after = connection.execute("SELECT * FROM recurring ORDER BY id")
-        at = time.local_text(time.utc_text(story.now), story.house.zone)[:16]
+        at = time.local_text(time.stored(story.now), story.house.zone)[:16]
         taken += [(at, row["id"], row["payments_made"]) for row in after if row["payments_made"] > before[row["id"]]]
     return taken
 

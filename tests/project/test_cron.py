@@ -12,7 +12,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
 CRON = Path("/usr/sbin/cron")
 BEGIN, END = "# salescli's test of cron: begin", "# salescli's test of cron: end"
+_LOCK = Path("/tmp/salescli-test-cron.lock")  # noqa: S108 - one place, wherever each run of the tests has its files
 PATIENCE_SECONDS = 75  # cron looks at the clock once a minute
 
 pytestmark = pytest.mark.skipif(
@@ -82,7 +82,7 @@ def _every_minute(home: Path, house: House) -> str:
 @contextmanager
 def _crontab(text: str) -> Iterator[None]:
     """Install a user crontab beside what the user has, alone on this machine, and put back what was there."""
-    with (Path(tempfile.gettempdir()) / "salescli-test-cron.lock").open("w") as lock:
+    with _LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         listed = subprocess.run(["crontab", "-l"], capture_output=True, text=True)
         # what a run that was killed may have left goes, too

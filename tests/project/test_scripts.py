@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests import PROJECT
 
 SCRIPTS = PROJECT / "scripts"
 DOCS = PROJECT / "salescli" / "docs"
+_OF_TEST = ("awk", "cat", "chmod", "cksum", "df", "dirname", "env", "grep", "mktemp", "rm", "sleep")
 
 
 # Pages that follow the code
@@ -89,6 +91,43 @@ def test_a_script_names_what_a_python_lacks(tmp_path: Path, python: str, told: s
     assert not (project / ".venv").exists()
 
 
+@pytest.mark.parametrize(("end", "code"), [("exit 3", 3), ("kill -KILL $$", -9)])
+def test_temporary_files_of_tests_are_removed_however_they_end(tmp_path: Path, end: str, code: int) -> None:
+    project = _copied(tmp_path)
+    _pretend(project, f'echo "${{TMPDIR:-none}}"; [ -z "${{TMPDIR:-}}" ] || touch "$TMPDIR/made"; {end}')
+
+    ran = [_run(project, "test", tools=_OF_TEST) for _ in range(2)]
+
+    folders = [one.stdout.strip() for one in ran]
+    if folders == ["none", "none"]:
+        pytest.skip("there is no room in memory")
+    assert [one.returncode for one in ran] == [code, code]
+    assert len({*folders}) == 2
+    deadline = monotonic() + 30
+    while any(Path(folder).exists() for folder in folders):
+        assert monotonic() < deadline
+        sleep(0.1)
+
+
+def test_tests_keep_a_place_for_temporary_files_that_they_are_given(tmp_path: Path) -> None:
+    project = _copied(tmp_path)
+    _pretend(project, 'echo "$TMPDIR"')
+
+    assert _run(project, "test", tools=_OF_TEST, TMPDIR=str(tmp_path)).stdout == f"{tmp_path}\n"
+
+
+def _pretend(project: Path, tests: str) -> None:
+    """Make an environment that seems to be set up, where a line of shell stands for the tests."""
+    (project / ".venv" / "bin").mkdir(parents=True)
+    (project / ".venv" / "stand-by").mkdir()
+    (project / ".venv" / "bin" / "pip").write_text(f"#!{project}/.venv/bin/python\n", encoding="utf-8")
+    python = project / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nif [ "$1" = -m ]; then {tests}; fi\n', encoding="utf-8")
+    python.chmod(0o700)
+    stamp = subprocess.run(["cksum", "setup.cfg", "pyproject.toml"], cwd=project, capture_output=True, text=True)
+    (project / ".venv" / "installed-test").write_text(stamp.stdout, encoding="utf-8")
+
+
 def _copied(tmp_path: Path) -> Path:
     """Return a copy of what the set-up reads, below a folder with a space in its name."""
     project = tmp_path / "a project"
@@ -98,18 +137,19 @@ def _copied(tmp_path: Path) -> Path:
     return project
 
 
-def _run(project: Path, script: str, tools: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+def _run(project: Path, script: str, tools: tuple[str, ...], **more: str) -> subprocess.CompletedProcess[str]:
     """Run a script with nothing on PATH but a few tools and what stands in bin/ already."""
     folder = project.parent / "bin"
     folder.mkdir(exist_ok=True)
     for tool in tools:
         found = shutil.which(tool)
         assert found
-        (folder / tool).symlink_to(found)
+        if not (folder / tool).exists():
+            (folder / tool).symlink_to(found)
     return subprocess.run(
         ["/bin/sh", str(project / "scripts" / script)],
         cwd=project.parent,
-        env={"PATH": str(folder), "HOME": str(project.parent)},
+        env={"PATH": str(folder), "HOME": str(project.parent), **more},
         capture_output=True,
         text=True,
     )

@@ -14,6 +14,7 @@ from salescli.imports.reading.options import ReadingOptions
 from salescli.imports.run import ImportRequest
 from salescli.reconcile import statement
 from salescli.reconcile.statement import Line
+from salescli.rules import time
 from tests.conftest import House
 
 FILES = Path(__file__).with_name("files")
@@ -68,13 +69,18 @@ def test_every_mapping_of_a_statement_has_a_file_in_its_vendors_form() -> None:
     assert shipped == set(ROWS) == {path.stem for path in FILES.glob("*.csv")}
 
 
+def at(line: Line) -> str:
+    assert line.at is not None
+    return time.stored_text(line.at)
+
+
 def test_what_a_bank_says_and_when_is_read() -> None:
     [mono, _], told = read(FILES / "monobank-business.csv")
-    assert (mono.at, mono.payer) == ("2026-03-03T10:30:05Z", "КОВАЛЬ ОЛЕНА ІВАНІВНА")
+    assert (at(mono), mono.payer) == ("2026-03-03T10:30:05Z", "КОВАЛЬ ОЛЕНА ІВАНІВНА")
     assert mono.text == "Оплата за малюнок згідно рахунку № 1"
     assert told[1].startswith("the header is on line 2")  # each of its names goes over two lines
     [private, _], told = read(FILES / "privatbank-business.csv")
-    assert (private.at, private.payer) == ("2026-03-02T22:00:00Z", "Мельник Iван")  # a day of the account
+    assert (at(private), private.payer) == ("2026-03-02T22:00:00Z", "Мельник Iван")  # a day of the account
     assert told[1].startswith("read as cp1251; columns separated by semicolons")
 
 

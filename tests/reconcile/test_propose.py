@@ -13,6 +13,7 @@ from salescli.reconcile import compare, evidence, match, statement
 from salescli.reconcile.compare import Applied, ReconcileRequest
 from salescli.reconcile.evidence import Whose
 from salescli.reconcile.match import Comparison
+from salescli.rules import time
 from salescli.sales import closed_months, invoices, orders
 from tests.importing import as_csv, contents
 from tests.story import Story
@@ -183,7 +184,7 @@ def test_a_proposal_is_confirmed_at_its_time_and_agrees_from_then_on(shop: Story
         " was asked for)"
     ]
     assert after.findings == []
-    assert invoices.get(shop.house.connection, 1).paid_at == "2026-03-03T12:05:06Z"
+    assert time.utc_text(invoices.get(shop.house.connection, 1).came_at) == "2026-03-03T12:05:06Z"
     [agrees] = compared(shop, row).found
     assert (agrees.finding, agrees.reason) == (match.AGREES, "by the amount, the name and the time")
 
@@ -254,7 +255,13 @@ def test_an_id_of_another_form_is_no_other_payment(story: Story) -> None:
     paid = invoices.get(story.house.connection, 1)
     story.house.connection.execute("UPDATE invoices SET gateway_id = 'pi_1' WHERE id = 1")
     for id, findings in (("ch_1", []), ("pi_2", ["only there", "only here"])):
-        row = {"currency": "EUR", "gateway_id": id, "amount": "49.00", "at": paid.paid_at or "", "text": "Course"}
+        row = {
+            "currency": "EUR",
+            "gateway_id": id,
+            "amount": "49.00",
+            "at": time.utc_text(paid.came_at),
+            "text": "Course",
+        }
         lines = statement.read(io.BytesIO(as_csv(statement.COLUMNS, {}, [row])), zone=story.house.zone)
         asked = ReconcileRequest(
             payment_systems.find(story.house.connection, "Sandbox"), lines, "balance.csv", story.house.zone

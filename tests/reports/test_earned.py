@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from salescli.errors import BadData, SalesError
-from salescli.rules import sale_shares
+from salescli.rules import sale_shares, time
 from salescli.sales import attribution
 from salescli.sales.attribution import Seller
 from salescli.sales.orders import Order
@@ -90,9 +90,9 @@ def _recounted(house: House) -> dict[tuple[str, str], int]:
         share = 0
         for part in filter(None, user["shares"].split(", ")):
             since, percent = part.split(" ")
-            if since <= made:
+            if int(since.replace("-", "")) <= made:
                 share = int(Fraction(percent.rstrip("%")) * 10_000)
-        sums[(row["day"] or made)[:7], user["name"], share] += row["minor"]
+        sums[time.day_text(row["day"] or made)[:7], user["name"], share] += row["minor"]
     earned: Counter[tuple[str, str]] = Counter()
     for (month, name, share), net in sums.items():
         half_up = int(Fraction(abs(net) * share, 1_000_000) + Fraction(1, 2))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from salescli.reports import periods
+from salescli.reports import by_facts, periods
 from salescli.storage import totals
 
 days = st.dates(date(2024, 1, 1), date(2027, 12, 31))
@@ -34,3 +36,14 @@ def test_the_pieces_of_a_period_are_all_its_days_once(first: date | None, last: 
 )
 def test_a_day_is_in_a_period(by: periods.By, period: str) -> None:
     assert periods.period("2027-01-01", by) == period
+
+
+@given(st.dates(), st.dates())
+@example(date(1, 1, 1), date(2024, 2, 29))
+def test_a_week_has_one_number_in_sql_from_monday_to_sunday(one: date, other: date) -> None:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        numbers = [
+            connection.execute(f"SELECT {by_facts.WEEK.format(day=totals.number_of(day))}").fetchone()[0]
+            for day in (one, other)
+        ]
+    assert numbers[0] - numbers[1] == (one.toordinal() - 1) // 7 - (other.toordinal() - 1) // 7

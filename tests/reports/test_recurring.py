@@ -12,7 +12,7 @@ import pytest
 
 from salescli.errors import SalesError
 from salescli.reports import recurring as report
-from salescli.rules import time
+from salescli.rules import closing, time
 from salescli.sales import recurring_actions, recurring_edit
 from salescli.sales.recurring_edit import RecurringEdit
 from tests.story import Story
@@ -69,10 +69,9 @@ def test_the_report_ties_to_a_recount_of_random_lives(story: Story, seed: int) -
     for _ in range(60):
         before = story.now
         story.now += timedelta(days=chance.randrange(1, 8))
-        day = time.local_day(before, story.house.zone)[:7]
-        ends[day] = active(story)
+        ends[closing.month_with(time.local_day(before, story.house.zone))] = active(story)
         _live(story, chance)
-    ends[time.local_day(story.now, story.house.zone)[:7]] = active(story)
+    ends[closing.month_with(time.local_day(story.now, story.house.zone))] = active(story)
     found = {(row["period"], row["currency"]): row for row in rows(story, by="month")}
     before_it: dict[int, tuple[str, Fraction]] = {}
     for month, held in sorted(ends.items()):

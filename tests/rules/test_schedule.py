@@ -44,7 +44,8 @@ def utc(text: str) -> datetime:
 
 def days_of(anchor: str, interval: Interval, count: int) -> list[str]:
     return [
-        time.local_day(schedule.planned(time.parse_time(anchor, KYIV), interval, n, KYIV), KYIV) for n in range(count)
+        time.local_day(schedule.planned(time.parse_time(anchor, KYIV), interval, n, KYIV), KYIV).isoformat()
+        for n in range(count)
     ]
 
 

@@ -451,7 +451,7 @@ def test_a_setting_is_stored_once_and_changed_in_place(house: House) -> None:
 
 
 def test_inserting_returns_the_new_id_and_updating_changes_that_row_alone(house: House) -> None:
-    row = {"name": "Books", "created_at": "2026-03-01T10:00:00Z"}
+    row = {"name": "Books", "created_at": 1_772_359_200}
     one, other = (database.insert(house.connection, "categories", {**row, "number": n}) for n in ("1", "2"))
     database.update(house.connection, "categories", other, {"name": "Films", "active": 0})
     rows = house.connection.execute("SELECT id, name, active FROM categories ORDER BY id").fetchall()

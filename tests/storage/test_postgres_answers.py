@@ -105,9 +105,9 @@ SELDOM: tuple[Callable[[House], object], ...] = (
     lambda house: closed_months.fixed(house.connection, 1),
     lambda house: customer_credit.of_customer(house.connection, 1, "EUR"),
     lambda house: invoices.expect_fee(house.connection, 1, NOW),
-    lambda house: orders.of_invoices_before(house.connection, [1, 2], "2026-03-01T00:00:00Z"),
-    lambda house: recurring.begun_before(house.connection, [1, 2], "2026-03-01T00:00:00Z"),
-    lambda house: recurring.due_and_begun_before(house.connection, "2026-03-01T00:00:00Z", NOW),
+    lambda house: orders.of_invoices_before(house.connection, [1, 2], 1_772_323_200),
+    lambda house: recurring.begun_before(house.connection, [1, 2], 1_772_323_200),
+    lambda house: recurring.due_and_begun_before(house.connection, 1_772_323_200, NOW),
     lambda house: list(database.ids_between(house.connection, "orders", 3, 9)),
     lambda house: wrong_facts(house),
 )

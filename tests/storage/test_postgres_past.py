@@ -37,7 +37,7 @@ def _line(**values: str) -> str:
     """Return a line of history that olena may write, but for some values."""
     usual = {
         "id": "(SELECT max(id) + 1 FROM history)",
-        "at": "to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')",
+        "at": "extract(epoch FROM now())::bigint",
         "user_id": "(SELECT id FROM users WHERE login = session_user)",
         "by_system": "0",
         "subject": "'order'",
@@ -50,13 +50,13 @@ def _line(**values: str) -> str:
 
 
 IVAN = "(SELECT id FROM salescli.users WHERE login = 'ivan')"
-ANOTHER_SYSTEM = "INSERT INTO payment_systems (id, name, gateway, created_at) VALUES (9, 'M', 'manual', '')"
+ANOTHER_SYSTEM = "INSERT INTO payment_systems (id, name, gateway, created_at) VALUES (9, 'M', 'manual', 0)"
 A_PLAN = (
     "INSERT INTO recurring (id, uid, customer_id, offer_id, offer_name, payment_system_id, status, price_minor,"
     " currency, every_count, every_unit, payments_made, retry_after, anchor_at, next_payment_at, created_at)"
-    " VALUES (9, 'u', 1, 1, 'Drawing', 1, 'active', 100, 'EUR', 1, 'month', 1, '8h', '', '', '')"
+    " VALUES (9, 'u', 1, 1, 'Drawing', 1, 'active', 100, 'EUR', 1, 'month', 1, '8h', 0, 0, 0)"
 )
-CLOSED_ORDER = "UPDATE orders SET completed_on = '2026-02-03' WHERE id = 1"
+CLOSED_ORDER = "UPDATE orders SET completed_on = 20260203 WHERE id = 1"
 OWNS_HISTORY = f"ALTER TABLE history OWNER TO {OPERATOR}; GRANT CREATE ON SCHEMA salescli TO {OPERATOR}"
 NO_HISTORY_BY = "DROP TRIGGER history_by ON history"
 FOR_ALL = "GRANT ALL ON {0} TO PUBLIC"
@@ -155,7 +155,7 @@ ATTACKS = (
         ),
     ),
     Attack("write for a colleague", (_line(for_user_id=IVAN),), (NO_HISTORY_BY,)),
-    Attack("write as of old", (_line(at="'2026-01-15T10:00:00Z'"),), (NO_HISTORY_BY,)),
+    Attack("write as of old", (_line(at="1768471200"),), (NO_HISTORY_BY,)),
     Attack(
         "write in between",
         (
@@ -167,7 +167,7 @@ ATTACKS = (
     Attack(
         "copy lines in",
         ("COPY history (id, at, user_id, by_system, subject, what, changes) FROM STDIN WITH (FORMAT csv)\n"
-         "900000,2026-01-15T10:00:00Z,1,0,order,approved,{}\n",),
+         "900000,1768471200,1,0,order,approved,{}\n",),
         (NO_HISTORY_BY,),
     ),
     Attack("become the administrator", ("SET ROLE anna", "DROP TABLE history"), ("GRANT anna TO olena",)),
@@ -180,7 +180,7 @@ ATTACKS = (
     Attack(
         "forget what waits for the totals",
         (
-            "UPDATE orders SET completed_on = '2026-02-03' WHERE id = 2", _line(subject_id="2"),
+            "UPDATE orders SET completed_on = 20260203 WHERE id = 2", _line(subject_id="2"),
             "DELETE FROM facts_changed",
         ),
         (f"GRANT DELETE ON facts_changed TO {OPERATOR}",),
@@ -223,7 +223,7 @@ ATTACKS = (
     ),
     Attack(
         "add an owner",
-        ("INSERT INTO users (name, login, role, name_key, created_at) VALUES ('N', 'nina', 'owner', 'n', '')",),
+        ("INSERT INTO users (name, login, role, name_key, created_at) VALUES ('N', 'nina', 'owner', 'n', 0)",),
         ("DROP TRIGGER users_by ON users", "DROP TRIGGER users_added_noted ON users"),
     ),
     Attack(
@@ -324,7 +324,7 @@ ATTACKS = (
                 "make a refund up",
                 "refunds",
                 "INSERT INTO refunds (id, invoice_id, amount_minor, currency, refunded_at, refunded_on)"
-                " VALUES (9, 2, 1, 'EUR', '2026-02-15T10:00:00Z', '2026-02-15')",
+                " VALUES (9, 2, 1, 'EUR', 1771149600, 20260215)",
             ),
         )
     ),

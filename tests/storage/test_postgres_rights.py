@@ -40,7 +40,7 @@ def test_who_began_before_a_month_was_closed_does_not_write_to_it(copied: Server
     early = copied.session("olena")
     early.cursor().execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT * FROM closed_months")
     closed_months.close(copied.house("sofia").work, "2026-02")
-    attempt = "UPDATE orders SET completed_on = '2026-02-03' WHERE id = 2"
+    attempt = "UPDATE orders SET completed_on = 20260203 WHERE id = 2"
     if guarded:
         with pytest.raises(psycopg2.Error, match="READ COMMITTED"):
             early.cursor().execute(attempt)
@@ -55,7 +55,7 @@ def test_a_month_is_not_closed_while_somebody_writes(copied: Server, guarded: bo
     if not guarded:
         copied.administer("DROP TRIGGER orders_one_writer ON salescli.orders", database=copied.database)
     slow = copied.session("olena")
-    slow.cursor().execute("UPDATE orders SET completed_on = '2026-02-03' WHERE id = 2")
+    slow.cursor().execute("UPDATE orders SET completed_on = 20260203 WHERE id = 2")
     house = copied.house("sofia")
     there = engine.server(house.connection)
     assert there

@@ -22,8 +22,7 @@ _AN_ORDER = """
 INSERT INTO orders (uid, customer_id, offer_id, offer_name, offer_number, category_id, status, quantity, price_minor,
   currency, created_at, created_on, completed_at, completed_on)
 SELECT gen_random_uuid()::text, 1, 1 + {n} % 2, '', '', NULL, 'completed', 1 + {n} % 3, 500, 'EUR',
-  '2026-0' || day || 'T10:00:00Z', '2026-0' || day, '2026-0' || day || 'T10:00:00Z', '2026-0' || day
-FROM (SELECT 2 + {n} % 4 || '-1' || {n} % 5) AS picked (day)
+  {n}, day, {n}, day FROM (SELECT 20260210 + 100 * ({n} % 4) + {n} % 5) AS picked (day)
 """
 _A_PAYMENT = """
 INSERT INTO invoices (order_id, ordinal, status, amount_minor, currency, share_minor, fee_minor, attempted_at, paid_at,
@@ -46,7 +45,7 @@ ACTS = tuple(
         _A_PAYMENT,
         _A_REFUND,
         "UPDATE orders SET quantity = quantity + 1, offer_id = 1 + {n} % 2 WHERE id = {order}",
-        "UPDATE orders SET completed_on = '2026-0' || 2 + {n} % 4 || '-20' WHERE id >= {order}",
+        "UPDATE orders SET completed_on = 20260220 + 100 * ({n} % 4) WHERE id >= {order}",
         "UPDATE invoices SET amount_minor = amount_minor + 1, fee_minor = nullif({n} % 2, 0) WHERE id >= {invoice}",
         "DELETE FROM refunds WHERE id = (SELECT max(id) FROM refunds)",
         "DELETE FROM refunds WHERE invoice_id = {invoice}; DELETE FROM invoices WHERE id = {invoice} AND {n} > 4",

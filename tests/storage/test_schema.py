@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from salescli.rules import money
-from salescli.rules.time import utc_text
+from salescli.rules.time import stored
 from salescli.storage import database, history, schema
 from salescli.storage.migrations import steps
 from tests import inside
 from tests.conftest import House
 
-AT, ON = "2026-03-01T10:00:00Z", "2026-03-01"
-LATER = "2026-04-01T09:00:00Z"
+AT, ON = 1_772_359_200, 20260301
+LATER = AT + 31 * 24 * 3600
 PAID = {"status": "completed", "completed_at": AT, "completed_on": ON}
 
 
@@ -354,7 +354,7 @@ def test_ten_is_as_much_in_every_currency(house: House) -> None:
 
 
 def test_a_payment_counts_with_what_its_order_costs_now(rows: Rows) -> None:
-    rows.add("invoices", paid_at="2026-03-01T10:00:00Z", paid_on="2026-03-01", status="completed")
+    rows.add("invoices", paid_at=AT, paid_on=ON, status="completed")
 
     def known() -> int:
         return int(rows.house.connection.execute("SELECT price_e4 FROM facts").fetchone()[0])
@@ -401,8 +401,8 @@ def test_a_line_of_history_says_who_what_when_and_why(house: House) -> None:
     (line,) = house.history("order", 7)
     assert line == {
         "id": line["id"],
-        "at": utc_text(about),
-        "written_at": utc_text(house.now),
+        "at": stored(about),
+        "written_at": stored(house.now),
         "user_id": house.actor.user_id,
         "by_system": 1,
         "for_user_id": None,
@@ -440,7 +440,7 @@ END;
 
 
 def test_the_price_of_a_payment_is_what_the_program_compares_by(rows: Rows) -> None:
-    rows.add("invoices", paid_at="2026-03-01T10:00:00Z", paid_on="2026-03-01", status="completed")
+    rows.add("invoices", paid_at=AT, paid_on=ON, status="completed")
     connection = rows.house.connection
     for currency in money.EXPONENTS:
         connection.execute("UPDATE orders SET currency = ?", (currency,))

@@ -14,7 +14,7 @@ from salescli.gateways import answers, registry
 from salescli.gateways.protocol import Charge, Declined, Result
 from salescli.gateways.sandbox import Sandbox
 from salescli.sales import invoices, recurring_actions
-from tests.story import Story
+from tests.story import Story, stored
 
 YEAR = {"every": "1 month", "payments": "12"}
 
@@ -170,7 +170,7 @@ def test_a_payment_found_out_later_counts_on_the_day_it_was_made(story: Story) -
     story.pay(order)
     story.at("2026-03-20 10:00").tick()
     [invoice] = invoices.of_order(story.house.connection, order.id)
-    assert (invoice.paid_at, story.see(order).completed_at) == ("2026-01-31T08:00:00Z", "2026-01-31T08:00:00Z")
+    assert invoice.paid_at == story.see(order).completed_at == stored("2026-01-31T08:00:00Z")
 
 
 def test_a_payment_that_began_by_a_clock_set_back_since_is_found_out_all_the_same(story: Story) -> None:

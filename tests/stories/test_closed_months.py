@@ -19,7 +19,7 @@ from salescli.sales import attribution, closed_months, orders, sales_plans
 from salescli.sales.attribution import Seller
 from salescli.storage import totals
 from tests.importing import as_csv
-from tests.story import Story
+from tests.story import Story, stored
 
 ROW = {"status": "completed", "customer": "B", "offer": "Ink", "price": "100.00", "currency": "EUR"}
 
@@ -216,7 +216,7 @@ def test_a_refund_that_the_payment_system_made_counts_on_the_first_open_day(
         " it counts on 2026-03-01, since 2026-02 is closed"
     ]
     [row] = shop.house.connection.execute("SELECT refunded_at, refunded_on FROM refunds").fetchall()
-    assert tuple(row) == ("2026-02-27T10:00:00Z", "2026-03-01")
+    assert tuple(row) == (stored("2026-02-27T10:00:00Z"), 20260301)
     assert notes(shop) == ["counts on 2026-03-01: 2026-02 is closed"]
     assert adds_up_to(shop) == before
     again = gateway_sync.record(shop.work, gateway_sync.fetch(shop.work, system, shop.gateway))
@@ -237,7 +237,7 @@ def test_a_payment_resolved_later_counts_on_the_first_open_day(shop: Story) -> N
     [row] = shop.house.connection.execute(
         "SELECT i.paid_at, i.paid_on, o.completed_on FROM invoices i JOIN orders o ON o.id = i.order_id WHERE o.id = 4"
     ).fetchall()
-    assert tuple(row) == ("2026-02-28T21:00:00Z", "2026-04-01", "2026-04-01")
+    assert tuple(row) == (stored("2026-02-28T21:00:00Z"), 20260401, 20260401)
     assert notes(shop) == ["counts on 2026-04-01: 2026-02 is closed"] * 2
     assert adds_up_to(shop) == before
 
@@ -262,7 +262,7 @@ def test_a_refund_that_a_file_tells_later_counts_on_the_first_open_day(shop: Sto
     load(shop, more, update=True)
 
     rows = shop.house.connection.execute("SELECT refunded_on, amount_minor FROM refunds ORDER BY id").fetchall()
-    assert [tuple(each) for each in rows] == [("2026-02-11", 3000), ("2026-03-01", 2000)]
+    assert [tuple(each) for each in rows] == [(20260211, 3000), (20260301, 2000)]
     assert notes(shop) == ["counts on 2026-03-01: 2026-02 is closed"]
     assert load(shop, more).unchanged == 1
     assert adds_up_to(shop) == before
@@ -316,12 +316,12 @@ def test_an_update_that_would_change_it_is_named(shop: Story, row: dict[str, str
     [
         "UPDATE invoices SET amount_minor = 1 WHERE id = 1",
         "UPDATE invoices SET fee_minor = 1 WHERE id = 2",
-        "UPDATE invoices SET paid_on = '2026-03-01' WHERE id = 1",
-        "UPDATE invoices SET status = 'completed', paid_at = '2026-02-20T10:00Z', paid_on = '2026-02-20' WHERE id = 3",
-        "UPDATE orders SET completed_on = '2026-03-01' WHERE id = 1",
+        "UPDATE invoices SET paid_on = 20260301 WHERE id = 1",
+        "UPDATE invoices SET status = 'completed', paid_at = 1771581600, paid_on = 20260220 WHERE id = 3",
+        "UPDATE orders SET completed_on = 20260301 WHERE id = 1",
         "UPDATE orders SET quantity = 2 WHERE id = 1",
         "INSERT INTO refunds (invoice_id, amount_minor, currency, refunded_at, refunded_on)"
-        " VALUES (1, 1, 'EUR', '2026-02-20T10:00:00Z', '2026-02-20')",
+        " VALUES (1, 1, 'EUR', 1771581600, 20260220)",
     ],
 )
 def test_no_statement_changes_it(shop: Story, sql: str) -> None:

@@ -19,7 +19,7 @@ from salescli.sales.order_edit import OrderEdit
 from salescli.sales.recurring_edit import RecurringEdit
 from salescli.storage import totals
 from tests import inside
-from tests.story import Story
+from tests.story import Story, stored
 from tests.terminal import Ran
 
 BANK = "Bank transfer"
@@ -397,10 +397,14 @@ def test_the_terms_of_payments_to_come_change_with_a_reason(shop: Story) -> None
     assert run("recurring", "edit", plan, "--price", "59.00").code == 2
     rehearsed = said(run("recurring", "edit", plan, "--price", "59.00", "--every", "2 weeks", "--reason", "x", "-n"))
     assert "49.00 EUR → 59.00 EUR, every 1 month → every 2 weeks" in rehearsed
-    later = time.local_text(time.utc_text(time.now() + timedelta(days=5)), shop.house.zone)
+    later = time.local_text(time.stored(time.now() + timedelta(days=5)), shop.house.zone)
     said(run("recurring", "edit", plan, "--price", "59.00", "--next-payment-at", later, "--reason", "prices"))
     after = shop.plan(int(plan))
-    assert (after.price_minor, after.unit_price_minor, after.anchor_at) == (5_900, 5_900, "2026-03-05T10:00:00Z")
+    assert (after.price_minor, after.unit_price_minor, after.anchor_at) == (
+        5_900,
+        5_900,
+        stored("2026-03-05T10:00:00Z"),
+    )
     assert "prices" in said(run("explain", "recurring", plan))
     said(run("recurring", "edit", plan, "--payments", "none", "--reason", "goes on"))
     assert shop.plan(int(plan)).payments_total is None

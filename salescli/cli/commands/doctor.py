@@ -82,8 +82,8 @@ def _watch(path: Path) -> None:
         raise SalesError(f"{late}; is cron running?")
 
 
-def _or_never(stored: str | None, session: Session) -> str:
-    return time.local_text(stored, session.zone) if stored else "never"
+def _or_never(stored: int | None, session: Session) -> str:
+    return "never" if stored is None else time.local_text(stored, session.zone)
 
 
 @click.command("rebuild-totals")

@@ -133,6 +133,6 @@ def _criteria(session: Session, by: str | None, first: date | None, last: date |
     return HistoryFilter(
         by=user,
         by_system=system,
-        since=time.utc_text(time.start_of(first, session.zone)) if first else None,
-        before=time.utc_text(time.start_of(last + timedelta(days=1), session.zone)) if last else None,
+        since=time.stored(time.start_of(first, session.zone)) if first else None,
+        before=time.stored(time.start_of(last + timedelta(days=1), session.zone)) if last else None,
     )

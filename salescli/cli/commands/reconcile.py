@@ -160,7 +160,7 @@ def _question(session: Session, finding: MatchFinding) -> str:
     line, movement = finding.line, finding.movement
     if line is None or movement is None:
         return ""
-    day = f" of {time.local_day(time.from_text(line.at), session.zone)}" if line.at else ""
+    day = f" of {time.local_day(time.from_stored(line.at), session.zone)}" if line.at is not None else ""
     payer = f" from {line.payer}" if line.payer else ""
     amount = f"{money.text(line.amount_minor, line.currency)} {line.currency}"
     return f"Line {line.number}, {amount}{day}{payer}: pays invoice {movement.invoice}, {finding.reason}. Confirm it?"
@@ -285,7 +285,7 @@ def _uncompared(comparison: Comparison) -> Iterator[str]:
         yield f"not compared: {', '.join(words)}; --all lists them"
 
 
-def _span(first: str | None, last: str | None) -> str:
+def _span(first: date | None, last: date | None) -> str:
     if first == last:
         return str(first)
     return " ".join((f"from {first}" if first else "from the beginning", f"to {last}" if last else "on"))

@@ -236,7 +236,7 @@ def _each(
 
 def _state(one: Recurring, session: Session) -> str:
     words = f"recurring order {one.id} is {one.status.capitalize()}"
-    until = f", until {time.local_text(one.resumes_at, session.zone)}" if one.resumes_at else ""
+    until = f", until {time.local_text(one.resumes_at, session.zone)}" if one.resumes_at is not None else ""
     if one.wish:
         return f"{words}; it becomes {one.wish.capitalize()} when the current payment has ended{until}"
     if one.status == "failed":
@@ -259,7 +259,7 @@ def _state(one: Recurring, session: Session) -> str:
 
 def _due(one: Recurring, session: Session) -> bool:
     return (
-        one.status == "active" and one.next_payment_at is not None and one.next_payment_at <= time.utc_text(session.now)
+        one.status == "active" and one.next_payment_at is not None and one.next_payment_at <= time.stored(session.now)
     )
 
 
@@ -305,11 +305,15 @@ def _number(one: Recurring) -> str:
 
 
 def _next(session: Session, one: Recurring) -> str:
-    return f"next {time.local_text(one.next_payment_at, session.zone)}" if one.next_payment_at else "nothing due"
+    return (
+        f"next {time.local_text(one.next_payment_at, session.zone)}"
+        if one.next_payment_at is not None
+        else "nothing due"
+    )
 
 
 def _until(session: Session, one: Recurring) -> str:
-    return f"until {time.local_text(one.resumes_at, session.zone)}" if one.resumes_at else ""
+    return f"until {time.local_text(one.resumes_at, session.zone)}" if one.resumes_at is not None else ""
 
 
 def _system(session: Session, one: Recurring) -> str:

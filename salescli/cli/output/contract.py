@@ -78,6 +78,8 @@ def as_text(column: Column, row: Row, zone: ZoneInfo) -> str:
         return money.text(value, row[column.currency])
     if column.kind == "time":
         return time.local_text(value, zone)
+    if column.kind == "day":
+        return day_text(value)
     if column.kind == "yesno":
         return "yes" if value else "no"
     if column.kind == "percent":
@@ -87,6 +89,11 @@ def as_text(column: Column, row: Row, zone: ZoneInfo) -> str:
 
         return json.dumps(value, ensure_ascii=False)
     return str(value)
+
+
+def day_text(value: int | str) -> str:
+    """Return a day as ``2026-03-01``: a stored number, or the period of a report, which is text."""
+    return value if isinstance(value, str) else time.day_text(value)
 
 
 def sorted_rows(

@@ -9,7 +9,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TextIO
 
-from salescli.cli.output.contract import Output, Row, as_text
+from salescli.cli.output.contract import Output, Row, as_text, day_text
 from salescli.lists.columns import Column
 from salescli.rules import formulas, money, time
 
@@ -52,6 +52,8 @@ def _cells(column: Column, zone: ZoneInfo, delimiter: str) -> Callable[[Sequence
         return lambda rows: [None if (minor := row[key]) is None else amount(minor, row[currency]) for row in rows]
     if column.kind == "time":
         return lambda rows: [None if (at := row[key]) is None else time.local_text(at, zone) for row in rows]
+    if column.kind == "day":
+        return lambda rows: [None if (day := row[key]) is None else day_text(day) for row in rows]
     if column.kind == "yesno":
         return lambda rows: [None if (value := row[key]) is None else "yes" if value else "no" for row in rows]
     if column.kind == "json":

@@ -6,9 +6,9 @@ import json
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from salescli.cli.output.contract import Output, Row
+from salescli.cli.output.contract import Output, Row, day_text
 from salescli.lists.columns import Column
-from salescli.rules import money, numbers
+from salescli.rules import money, numbers, time
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -44,6 +44,8 @@ def as_object(columns: Sequence[Column], row: Row) -> dict[str, Any]:
             shown[column.key] = None if value is None else money.percent_text(value)
         elif column.kind == "yesno":
             shown[column.key] = None if value is None else bool(value)
+        elif value is not None and column.kind in ("time", "day"):
+            shown[column.key] = time.stored_text(value) if column.kind == "time" else day_text(value)
         else:
             shown[column.key] = value
     return shown

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from salescli.cli.output.chart import Bars
-from salescli.cli.output.contract import RIGHT, Row, as_text
+from salescli.cli.output.contract import RIGHT, Row, as_text, day_text
 from salescli.cli.output.report_cover import Fact, Table
 from salescli.cli.output.stacks import Stacks
 from salescli.cli.output.terminal import say, width
@@ -314,14 +314,14 @@ class Book:
         return len("100.00%")
 
     def _write_time(self, sheet: Any, at: int, place: int, column: Column, row: Row) -> int:
-        moment = time.from_text(row[column.key]).astimezone(self.zone)
+        moment = time.from_stored(row[column.key]).astimezone(self.zone)
         sheet.write_datetime(
             at, place, moment.replace(tzinfo=None), self._format(_TIME, {"num_format": _TIME, **_LEFT})
         )
         return len(_TIME)
 
     def _write_day(self, sheet: Any, at: int, place: int, column: Column, row: Row) -> int:
-        day = date.fromisoformat(row[column.key])
+        day = date.fromisoformat(day_text(row[column.key]))
         sheet.write_datetime(at, place, day, self._format(_DATE, {"num_format": _DATE, **_LEFT}))
         return len(_DATE)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 
@@ -25,8 +25,8 @@ def statements(script: str) -> list[str]:
 
 
 @contextmanager
-def without_triggers(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run a block without views and triggers, then create them again unchanged.
+def without_triggers(connection: sqlite3.Connection, changed: Callable[[str], str] = str) -> Iterator[None]:
+    """Run a block without views and triggers, then create them again, by ``changed`` of their SQL.
 
     They refer to the tables that are rebuilt, and SQLite would refuse to drop or rename those.
     """
@@ -37,7 +37,7 @@ def without_triggers(connection: sqlite3.Connection) -> Iterator[None]:
         connection.execute(f'DROP {type} "{name}"')
     yield
     for _, _, sql in kept:
-        connection.execute(sql)
+        connection.execute(changed(sql))
 
 
 def rebuild(connection: sqlite3.Connection, table: str, create: str, computed: Mapping[str, str]) -> None:
@@ -57,7 +57,7 @@ def rebuild(connection: sqlite3.Connection, table: str, create: str, computed: M
     connection.execute(create.replace(beginning, f"CREATE TABLE {draft} (", 1))
     columns = [row[1] for row in connection.execute(f"PRAGMA table_info ({draft})")]  # not the generated ones
     values = ", ".join(computed.get(name, name) for name in columns)
-    connection.execute(f"INSERT INTO {draft} ({', '.join(columns)}) SELECT {values} FROM {table} ORDER BY id")
+    connection.execute(f"INSERT INTO {draft} ({', '.join(columns)}) SELECT {values} FROM {table} ORDER BY {columns[0]}")
     connection.execute(f"DROP TABLE {table}")
     connection.execute(f"ALTER TABLE {draft} RENAME TO {table}")
     for (sql,) in indexes:

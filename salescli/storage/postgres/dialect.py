@@ -12,10 +12,12 @@ _FUNCTIONS: tuple[tuple[str, str, str], ...] = (
     ("iif(boolean, anycompatible, anycompatible)", "anycompatible", "SELECT CASE WHEN $1 THEN $2 ELSE $3 END"),
     ("instr(text, text)", "integer", "SELECT strpos($1, $2)"),
     ("substr(text, integer, boolean)", "text", "SELECT substr($1, $2, $3::int)"),
+    ("substr(bigint, integer, integer)", "text", "SELECT substr($1::text, $2, $3)"),
+    ("datetime(bigint, text)", "text", "SELECT to_char(to_timestamp($1) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"),
     (
-        "datetime(text, text)",
+        "strftime(text, bigint, text)",  # of the one form that views use
         "text",
-        "SELECT to_char(($1::timestamptz AT TIME ZONE 'UTC') + $2::interval, 'YYYY-MM-DD HH24:MI:SS')",
+        "SELECT to_char(to_timestamp($2) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')",
     ),
     (
         "added(text, integer)",  # what a text begins with is its number, if any; NULL stays NULL

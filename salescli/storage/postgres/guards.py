@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from salescli.rules import permissions
+from salescli.storage.clauses import month_of
 from salescli.storage.postgres import sums
 from salescli.storage.totals import FACTS
 
@@ -18,7 +19,6 @@ REFUSED, UNKNOWN = "SALE1", "SALE2"  # the codes of what is refused here: not pe
 _OF_TICK = (
     "charging_off", "charges_per_tick", "charges_per_day", "cards_looked_on", "home", "resumed_at", "known_until",
 )  # fmt: skip
-_TEXT = """'YYYY-MM-DD"T"HH24:MI:SS"Z"'"""  # a time, as it is stored
 _FACTS = ", ".join(FACTS)
 # A line of history of this transaction: whoever writes is alone, so that its lines are the youngest. One's own, since
 # who has a number early, and writes late, would see those of others.
@@ -81,8 +81,8 @@ _REFUSALS = (
   IF EXISTS (SELECT 1 FROM new_rows WHERE for_user_id IS NOT NULL) AND NOT may('{permissions.ACT_FOR_OTHERS}')
   THEN {{refuse: 'it needs the permission {permissions.ACT_FOR_OTHERS}'}} END IF;
   IF EXISTS (SELECT 1 FROM new_rows, (SELECT
-      to_char(moment - interval '1 day', {_TEXT}) AS early, to_char(moment + interval '1 hour', {_TEXT}) AS late
-      FROM (SELECT clock_timestamp() AT TIME ZONE 'UTC' OFFSET 0) AS clock (moment) OFFSET 0) AS near
+      extract(epoch FROM clock_timestamp())::bigint - 24 * 3600 AS early,
+      extract(epoch FROM clock_timestamp())::bigint + 3600 AS late OFFSET 0) AS near
     WHERE coalesce(written_at, at) NOT BETWEEN early AND late)
   THEN {{refuse: 'a line of history says when it is written'}} END IF;
   IF (SELECT count(*) FROM history WHERE id >= (SELECT min(id) FROM new_rows)) <> (SELECT count(*) FROM new_rows)
@@ -153,19 +153,19 @@ _REFUSALS = (
     ),
     (
         "sale_is_closed",
-        """
+        f"""
   IF (OLD.manager_id, OLD.confirmed, OLD.offer_id, OLD.category_id)
     IS DISTINCT FROM (NEW.manager_id, NEW.confirmed, NEW.offer_id, NEW.category_id)
-    AND EXISTS (SELECT 1 FROM closed_months WHERE month = substr(OLD.completed_on, 1, 7))
-  THEN {closed} END IF;
+    AND EXISTS (SELECT 1 FROM closed_months WHERE month = {month_of("OLD.completed_on")})
+  THEN {{closed}} END IF;
   RETURN NEW;""",
     ),
     (
         "payment_is_closed",
-        """
+        f"""
   IF (OLD.order_id, OLD.payment_system_id) IS DISTINCT FROM (NEW.order_id, NEW.payment_system_id)
-    AND EXISTS (SELECT 1 FROM closed_months WHERE month = substr(OLD.paid_on, 1, 7))
-  THEN {closed} END IF;
+    AND EXISTS (SELECT 1 FROM closed_months WHERE month = {month_of("OLD.paid_on")})
+  THEN {{closed}} END IF;
   RETURN NEW;""",
     ),
     (

@@ -150,7 +150,7 @@ def a_payment_recorded_ahead_is_taken_back(world: World) -> None:
     settled(world, charges=1)
     following = world.plan(plan).next_payment_at
     assert following is not None
-    world.at(time.from_text(following)).tick()
+    world.at(time.from_stored(following)).tick()
     settled(world, charges=2)
 
 

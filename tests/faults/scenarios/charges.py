@@ -173,7 +173,7 @@ def a_request_late_in_a_long_tick_is_looked_up_early_in_the_next(world: World) -
         return Result("not_found") if young else lookup(reference, gateway_id, since)
 
     world.bank.charge, world.bank.lookup = slow, lists_late  # type: ignore[method-assign,assignment]
-    world.at(time.from_text(world.plan(plans[1]).next_payment_at or "")).tick()
+    world.at(time.from_stored(world.plan(plans[1]).next_payment_at or 0)).tick()
     world.bank.charge = charge  # type: ignore[method-assign]
     while left_over(world):
         world.later(minutes=1).tick()
@@ -281,7 +281,7 @@ MUTANTS = (
                 "charging/due_payments.py",
                 'replace(due, status="processing")',
                 'replace(due, status="processing",'
-                " next_payment_at=time.utc_text(due.planned_after(work.now, work.zone)))",
+                " next_payment_at=time.stored(due.planned_after(work.now, work.zone)))",
             ),
         ),
     ),

@@ -47,7 +47,7 @@ def _comes_to_life(world: World, *able: str, key_ttl_seconds: int | None = 0, **
     """Let a copy from just before a charge come to life so long after it, at a gateway that can do just this."""
     world.bank.capabilities, world.bank.key_ttl_seconds = frozenset({"charge", "refund", *able}), key_ttl_seconds
     plan = world.subscribed("month", "card")
-    world.at(time.from_text(world.plan(plan).next_payment_at or ""))
+    world.at(time.from_stored(world.plan(plan).next_payment_at or 0))
     world.process(lambda c: tick_log.begin(c, world.now, world.now, held=False))
     backup = world.path.with_suffix(".backup")
     shutil.copyfile(world.path, backup)
@@ -123,7 +123,7 @@ def a_payment_ahead_of_its_date_was_made_elsewhere(world: World) -> None:
     """The original's clock was ahead, so it charged the payment that the copy plans for next month."""
     world.bank.capabilities, world.bank.key_ttl_seconds = frozenset({"charge", "refund", "lookup"}), 0
     plan = world.subscribed("month", "card")
-    planned = time.from_text(world.plan(plan).next_payment_at or "")
+    planned = time.from_stored(world.plan(plan).next_payment_at or 0)
     backup = world.path.with_suffix(".backup")
     shutil.copyfile(world.path, backup)
     world.skew = planned - world.time
@@ -153,7 +153,7 @@ def _dates_are_charged_elsewhere(world: World, *moods: str) -> None:
     shutil.copyfile(backup, world.path)
     world.process(lambda c: home.adopt(world.work(c)))
     for _ in range(5):
-        world.at(max(world.time, time.from_text(world.plan(plan).next_payment_at or "")))
+        world.at(max(world.time, time.from_stored(world.plan(plan).next_payment_at or 0)))
         world.tick()
     assert charged_twice(world.bank) == []
     assert world.plan(plan).payments_made == len(world.bank.charged()) > 4
@@ -189,7 +189,7 @@ def a_retry_was_made_since_a_backup(world: World) -> None:
     world.tick()
     backup = world.path.with_suffix(".backup")
     shutil.copyfile(world.path, backup)
-    world.at(time.from_text(world.plan(plan).next_payment_at or "")).tick()
+    world.at(time.from_stored(world.plan(plan).next_payment_at or 0)).tick()
     shutil.copyfile(backup, world.path)
     world.later(minutes=10).tick()
     settled(world, charges=2)
@@ -400,7 +400,7 @@ MUTANTS = (
     Mutant(
         "lateness by the retry's date",
         "a_retry_was_made_since_a_backup",
-        (("charging/elsewhere.py", "now - time.from_text(due.due_at)", "now - time.from_text(due.next_payment_at)"),),
+        (("charging/elsewhere.py", "time.from_stored(due.due_at)", "time.from_stored(due.next_payment_at)"),),
     ),
     Mutant(
         "a due payment that another copy made otherwise",

@@ -324,7 +324,7 @@ MUTANTS = (
     Mutant(
         "every tick asks for refunds",
         "a_tick_asks_for_refunds_only_once_an_hour",
-        (("charging/gateway_sync.py", "time.from_text(last) < SYNC_EVERY", "time.from_text(last) < timedelta(0)"),),
+        (("charging/gateway_sync.py", "time.from_stored(last) < SYNC_EVERY", "time.from_stored(last) < timedelta(0)"),),
     ),
     Mutant(
         "a refund found there is half recorded",
@@ -421,7 +421,7 @@ MUTANTS = (
     Mutant(
         "what happened while a clock was ahead is never asked for",
         "a_clock_ran_ahead_when_the_bank_was_asked",
-        (("charging/gateway_sync.py", " or happened.is_future(time.from_text(until), work.now)", ""),),
+        (("charging/gateway_sync.py", " or happened.is_future(time.from_stored(until), work.now)", ""),),
     ),
     Mutant(
         "a success that contradicts us is not told",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from datetime import date
+from datetime import date, datetime, timezone
 from fractions import Fraction
 from typing import Any
 
@@ -59,7 +59,7 @@ def a_person_dates_a_payment_in_a_closed_month(world: World) -> None:
 def a_statement_and_the_bank_tell_of_one_refund(world: World) -> None:
     sold(world)
     world.bank.refund_there(0, 500)
-    at = time.utc_text(world.later(minutes=5).time)
+    at = time.stored(world.later(minutes=5).time)
     world.reconcile(Line(2, "refund", None, None, 1, 500, "EUR", None, at))
     assert world.value("SELECT count(*) FROM refunds") == 0, "the number of an invoice here may be a typing error"
     line = Line(2, "refund", None, "b_0", None, 500, "EUR", None, at)
@@ -77,7 +77,7 @@ def a_statement_names_no_invoice(world: World) -> None:
         world.pay(world.order("once", None, "By hand"))
     amount, currency = world.rows("SELECT amount_minor, currency FROM invoices WHERE id = 1")[0]
     name = world.value("SELECT name FROM customers WHERE id = 1")
-    at = time.utc_text(world.later(minutes=5).time)
+    at = time.stored(world.later(minutes=5).time)
     line = Line(2, "payment", None, None, None, amount, currency, None, at, text="invoice 1", payer=name)
     paid = "SELECT count(*) FROM invoices WHERE status = 'completed'"
     world.reconcile(line, through="By hand")
@@ -102,7 +102,7 @@ def a_refund_is_resolved_in_a_later_month(world: World) -> None:
     for way in (world.tick, world.sync):
         world.bank.moods["refund"].append("cut after")
         world.later(minutes=5).refund(order, "5.00")
-        made = time.utc_text(world.time)
+        made = time.stored(world.time)
         world.bank.capabilities |= {"changes"}
         world.later(days=7)
         way()
@@ -110,15 +110,20 @@ def a_refund_is_resolved_in_a_later_month(world: World) -> None:
     well(world)
 
 
+def _at(month: int) -> int:
+    """Return ten o'clock on the first day of a month of 2026, as it is stored."""
+    return time.stored(datetime(2026, month, 1, 10, tzinfo=timezone.utc))
+
+
 @scenario
 def what_plans_and_managers_brought_is_reported(world: World) -> None:
     """A plan of a year fails after it recovered once; two shares, and a refund of a sale at the earlier one."""
     plan = {
-        **{"currency": "EUR", "created_at": "2026-01-01T09:00:00Z", "price_minor": 12_000, "every_count": 12},
+        **{"currency": "EUR", "created_at": _at(1) - 3600, "price_minor": 12_000, "every_count": 12},
         **{"every_unit": "month", "payments_total": None, "status": "failed", "payments_made": 3, "declines": 3},
     }
     lines: list[Any] = [
-        {"at": f"2026-0{month}-01T10:00:00Z", "changes": json.dumps(changes)}
+        {"at": _at(month), "changes": json.dumps(changes)}
         for month, changes in enumerate(
             (
                 {"status": [None, "active"], "payments_made": [None, 1], "declines": [None, 0]},
@@ -135,7 +140,7 @@ def what_plans_and_managers_brought_is_reported(world: World) -> None:
         ("new", 1, Fraction(1_000)), ("recovered", 0, Fraction(0)), ("failed", -1, Fraction(-1_000)),
     ]  # fmt: skip
     running = recurring_report._Running(1, Fraction(1_000))
-    recurring_report._sweep(steps, 2, "9999", {"EUR": running})
+    recurring_report._sweep(steps, 2, _at(12), {"EUR": running})
     row = recurring_report._row("EUR", 1, running)
     assert (row["failed"], row["churn"], row["active_at_end"], row["monthly"]) == (1, 1_000_000, 0, 0)
 
@@ -255,8 +260,8 @@ MUTANTS = (
         (
             (
                 "charging/settle.py",
-                "    at = _moved_at(attempt, answer, work.now)\n    at = max",
-                "    at = work.now\n    at = max",
+                "    at = _moved_at(attempt, answer, work.now)\n    at = at if",
+                "    at = work.now\n    at = at if",
             ),
         ),
     ),

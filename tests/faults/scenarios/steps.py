@@ -28,7 +28,7 @@ def due(world: World, *moods: str, offer: str = "month") -> int:
     world.bank.moods["card"].extend(moods)
     next_payment_at = world.plan(plan).next_payment_at
     assert next_payment_at is not None
-    world.at(time.from_text(next_payment_at))
+    world.at(time.from_stored(next_payment_at))
     return plan
 
 

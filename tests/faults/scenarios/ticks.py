@@ -48,7 +48,7 @@ def many_answers_are_recorded_together(world: World) -> None:
     world.bank.moods["card"].extend(("ok", "declined", "cut after", "ok", "declined"))
     following = world.plan(plans[0]).next_payment_at
     assert following is not None
-    world.at(time.from_text(following)).tick(workers=8)
+    world.at(time.from_stored(following)).tick(workers=8)
     well(world)
     after = [world.plan(plan) for plan in plans]
     assert [plan.payments_made for plan in after] == [2, 1, 1, 2, 1, 2, 2]
@@ -70,7 +70,7 @@ def a_plan_that_cannot_be_claimed_is_among_others(world: World) -> None:
         f":{third.uid}:2:1",
     )
     with suppress(sqlite3.IntegrityError):
-        world.at(time.from_text(following)).tick(workers=8)
+        world.at(time.from_stored(following)).tick(workers=8)
     assert [world.plan(plan).payments_made for plan in plans] == [2, 2, 1, 2]
     assert world.value("SELECT count(*) FROM orders WHERE status <> 'completed'") == 0
     assert len(world.bank.charged()) == 4 + 3
@@ -81,7 +81,7 @@ def a_tick_says_what_it_leaves_due(world: World) -> None:
     plans = [world.subscribed("month", "card") for _ in range(3)]
     following = world.plan(plans[0]).next_payment_at
     assert following is not None
-    world.at(time.from_text(following)).bank.moods["card"].extend(["", "unreachable"])
+    world.at(time.from_stored(following)).bank.moods["card"].extend(["", "unreachable"])
     counts = world.tick(workers=1)
     assert counts is not None
     assert (counts.charged + counts.not_sent, counts.left) == (counts.charged + 1, 3 - counts.charged)
@@ -94,7 +94,7 @@ def a_tick_says_what_it_leaves_due(world: World) -> None:
 def a_card_expires_before_a_payment(world: World) -> None:
     plan = world.plan(world.subscribed("month", "card"))
     assert plan.next_payment_at is not None
-    payment = time.from_text(plan.next_payment_at)
+    payment = time.from_stored(plan.next_payment_at)
     month = (payment.replace(day=1) - timedelta(days=1)).strftime("%Y-%m")
     world.rows(
         "INSERT INTO cards (payment_system_id, token, expires) VALUES (?, 'card', ?)", plan.payment_system_id, month
@@ -105,7 +105,7 @@ def a_card_expires_before_a_payment(world: World) -> None:
         assert world.value(told) == lines
     assert json.loads(world.value("SELECT changes FROM history WHERE what = 'card expires'")) == {
         "card_expires": [None, month],
-        "next_payment_at": [None, plan.next_payment_at],
+        "next_payment_at": [None, time.stored_text(plan.next_payment_at)],
     }
     well(world)
 
@@ -116,7 +116,7 @@ def answers_cannot_be_recorded(world: World) -> None:
     following = world.plan(plans[0]).next_payment_at
     assert following is not None
     world.rows("CREATE TRIGGER full BEFORE INSERT ON facts BEGIN SELECT RAISE(ABORT, 'disk is full'); END")
-    world.at(time.from_text(following)).tick(workers=1)
+    world.at(time.from_stored(following)).tick(workers=1)
     assert len(world.bank.charged()) <= 12 + 1 + 3 + 3
     well(world)
 
@@ -184,8 +184,8 @@ def a_resumed_plan_that_was_declined_waits_its_turn(world: World) -> None:
     world.manage(recurring_actions.activate, plan)
     world.tick()
     other = world.subscribed("day", "other card")
-    retry = time.from_text(world.plan(plan).next_payment_at or "")
-    earlier = time.utc_text(retry - timedelta(minutes=5))
+    retry = time.from_stored(world.plan(plan).next_payment_at or 0)
+    earlier = time.stored(retry - timedelta(minutes=5))
     world.rows("UPDATE recurring SET next_payment_at = ? WHERE id = ? RETURNING id", earlier, other)
     world.at(retry).tick()
     charged = [reference.split(":")[1] for what, reference in world.bank.calls if what == "charge"]
@@ -197,11 +197,11 @@ def one_payment_system_is_paused_and_another_has_payments_due(world: World) -> N
     plan = world.subscribed("day", "card", "One")
     other = world.later(minutes=11).subscribed("day", "other card", "Two")
     world.bank.moods["card"].extend(["unreachable"] * 3)
-    begun = time.from_text(world.plan(plan).next_payment_at or "")
+    begun = time.from_stored(world.plan(plan).next_payment_at or 0)
     for minutes in (0, 5, 10):
         world.at(begun + timedelta(minutes=minutes)).tick()
     world.at(begun + timedelta(minutes=11)).tick()
-    assert world.value("SELECT paused_until FROM payment_systems WHERE name = 'One'") > time.utc_text(world.now)
+    assert world.value("SELECT paused_until FROM payment_systems WHERE name = 'One'") > time.stored(world.now)
     assert [world.plan(id).payments_made for id in (plan, other)] == [1, 2]
     world.later(minutes=5).tick()
     settled(world, charges=4)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from salescli.errors import BadData
-from salescli.imports import order_payment, times
+from salescli.imports import order_payment
 from salescli.imports.order_payment import PAID, Contradiction, Given, ImportedPayment, Price, Rest, Terms
 from salescli.imports.reading import conventions
 from salescli.imports.reading.conventions import Kind
@@ -59,12 +59,12 @@ class OrderRow(NamedTuple):
     @property
     def canonical(self) -> tuple[Any, ...]:
         """The values of the row, independent of spelling, from which its digest is made."""
-        head = (self.number, times.utc_text(self.created.at), self.status, self.partial, self.manager, self.confirmed)
+        head = (self.number, time.stored_text(self.created.at), self.status, self.partial, self.manager, self.confirmed)
         names = (*self.customer, *(self.category or ()), *self.offer)
         payment = self.payment
         if payment is None:
             return (*head, *names, *self.price)
-        moments = (times.utc_text(payment.attempted.at), payment.refunded and times.utc_text(payment.refunded.at))
+        moments = (time.stored_text(payment.attempted.at), payment.refunded and time.stored_text(payment.refunded.at))
         known_by: tuple[str | None, ...] = (payment.gateway_id, payment.payment_reference)
         known_by = known_by if any(known_by) else ()  # as rows were recognized before files had these columns
         return (*head, *names, *self.price, *moments, *payment[:_INSTANTS], *known_by, *payment.foreign_fee)

@@ -14,8 +14,7 @@ from salescli.rules import happened, time
 _DAYS = 2_000  # whose hours are cached
 _HOURS = 5_000  # that are cached by their text
 _HOUR = 3_600
-_MINUTES = tuple(f":{minute:02}:{second:02}" for minute in range(60) for second in range(60))
-_SECONDS = {minute: second for second, minute in enumerate(_MINUTES)}  # of the hour
+_SECONDS = {f":{second // 60:02}:{second % 60:02}": second for second in range(_HOUR)}  # of the hour
 _UTC_SECONDS = {f"{minute}Z": second for minute, second in _SECONDS.items()}
 
 
@@ -29,17 +28,6 @@ class Instant(NamedTuple):
 def instant(moment: datetime, zone: ZoneInfo) -> Instant:
     """Return a moment as it is stored."""
     return Instant(time.stored(moment), time.day_number(time.local_day(moment, zone)))
-
-
-def utc_text(at: int) -> str:
-    """Return ``time.stored_text`` of an instant, faster for many."""
-    hour, second = divmod(at, _HOUR)
-    return f"{_hour_text(hour)}{_MINUTES[second]}Z"
-
-
-@lru_cache(_HOURS)
-def _hour_text(hour: int) -> str:
-    return time.stored_text(hour * _HOUR)[:13]
 
 
 def past(zone: ZoneInfo, clock: datetime) -> Callable[[str], Instant]:

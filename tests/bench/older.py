@@ -8,7 +8,6 @@ from contextlib import closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from salescli.imports import times
 from salescli.rules import time
 from salescli.storage import home, migrate, offsets
 from salescli.storage.sqlite import connection as of_file
@@ -43,7 +42,7 @@ def _text(column: str, value: object) -> object:
     if not isinstance(value, int):
         return value
     if column == "at" or column.endswith("_at"):
-        return times.utc_text(value)
+        return time.stored_text(value)
     return time.day_text(value) if column.endswith("_on") else value
 
 

@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from zoneinfo import ZoneInfo
 
 from salescli.catalogue.payment_systems import PaymentSystem
-from salescli.imports import times
+from salescli.rules import time
 from tests.bench import tick_rows
 from tests.bench.catalogue import Row, Zipf, drawn
 from tests.bench.names import person
@@ -44,7 +44,7 @@ Rows = dict[str, list[Row]]
 
 
 def _texts(instants: Row) -> Row:
-    return {name: None if at is None else times.utc_text(at) for name, at in instants.items()}
+    return {name: None if at is None else time.stored_text(at) for name, at in instants.items()}
 
 
 class Sales:

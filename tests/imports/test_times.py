@@ -55,11 +55,6 @@ def test_any_past_time_is_read_as_the_clock_reads_it(wall: datetime, zone: str, 
             assert read(text) == expected
 
 
-@given(at=st.integers(-2_208_988_800, 4_102_444_800))
-def test_an_instant_is_written_as_the_clock_writes_it(at: int) -> None:
-    assert times.utc_text(at) == time.stored_text(at)
-
-
 @pytest.mark.parametrize("suffix", ["", "Z"])
 @pytest.mark.parametrize(
     ("zone", "day"),

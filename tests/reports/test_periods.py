@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from salescli.reports import by_facts, periods
+from salescli.rules import time
 from salescli.storage import totals
 
 days = st.dates(date(2024, 1, 1), date(2027, 12, 31))
@@ -43,7 +44,7 @@ def test_a_day_is_in_a_period(by: periods.By, period: str) -> None:
 def test_a_week_has_one_number_in_sql_from_monday_to_sunday(one: date, other: date) -> None:
     with closing(sqlite3.connect(":memory:")) as connection:
         numbers = [
-            connection.execute(f"SELECT {by_facts.WEEK.format(day=totals.number_of(day))}").fetchone()[0]
+            connection.execute(f"SELECT {by_facts.WEEK.format(day=time.day_number(day))}").fetchone()[0]
             for day in (one, other)
         ]
     assert numbers[0] - numbers[1] == (one.toordinal() - 1) // 7 - (other.toordinal() - 1) // 7

@@ -274,20 +274,21 @@ def _tell_update(run: ImportRun, fields: Fields, subject: tuple[str, int], chang
         )
         return
     shown = (
-        column if column in _PERSONAL else f"{column}: {' → '.join(_shown(run, text) for text in pair)}"
+        column if column in _PERSONAL else f"{column}: {' → '.join(_shown(run, column, text) for text in pair)}"
         for column, pair in changed.items()
     )
     called = "recurring order" if noun == "recurring" else noun
     run.changed.append(f"line {fields.line}, {called} {id}: changed {', '.join(shown)}")
 
 
-def _shown(run: ImportRun, text: str) -> str:
-    return time.local_text(time.stored(time.from_text(text)), run.work.zone) if time.is_utc_text(text) else text
+def _shown(run: ImportRun, column: str, text: str) -> str:
+    is_time = column.endswith("_at") and time.is_utc_text(text)
+    return time.local_text(time.stored(time.from_text(text)), run.work.zone) if is_time else text
 
 
 def _difference(run: ImportRun, fields: Fields, column: str, here: str, there: str) -> str:
     """Return a difference in words, times in the account's zone; what a file leaves out, it does not say."""
-    shown_here, shown_there = (_shown(run, text) for text in (here, there))
+    shown_here, shown_there = (_shown(run, column, text) for text in (here, there))
     if column in fields.row.values:
         return f"{shown_here} here, {shown_there} in the file; --update takes the file's"
     return f"{shown_here} here; the file does not say, and its other columns make it {shown_there}; --update takes that"

@@ -157,7 +157,7 @@ def note_resumed(work: Work) -> None:
     at = time.stored(work.now)
     at = at if last_tick is None else max(at, last_tick)
     database.set_setting(work.connection, "resumed_at", time.stored_text(at))
-    until = "" if None in known else time.stored_text(min(filter(None, known)))
+    until = "" if None in known else time.stored_text(min(at for at in known if at is not None))
     database.set_setting(work.connection, "known_until", until)
 
 

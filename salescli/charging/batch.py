@@ -5,13 +5,12 @@ attempts or orders → ``Batch.of`` (few queries) → ``take``: payment received
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from salescli.catalogue import payment_systems
 from salescli.catalogue.payment_systems import PaymentSystem
 from salescli.rules import closing, time
 from salescli.sales import attempts, closed_months, orders, recurring
@@ -20,7 +19,7 @@ from salescli.sales.changes import INVOICE, ORDER, Changes
 from salescli.sales.invoices import Invoice
 from salescli.sales.orders import Order
 from salescli.sales.recurring import Recurring
-from salescli.storage import database, many
+from salescli.storage import database, engine, many
 from salescli.storage.work import Work
 
 FAILURES_UNTIL_PAUSE = 3  # technical failures in a row pause the payment system
@@ -37,7 +36,7 @@ class Batch:
     changes: Changes
     closed: frozenset[str]
     orders: dict[int, Order]
-    initial: dict[int, Order]  # of the recurring orders
+    initial: dict[int, Order] = field(default_factory=dict)  # of the recurring orders
     invoices: dict[int, Invoice] = field(default_factory=dict)
     recurring: dict[int, Recurring] = field(default_factory=dict)
     systems: dict[int, PaymentSystem] = field(default_factory=dict)
@@ -53,29 +52,36 @@ class Batch:
     @classmethod
     def of(cls, work: Work, told: Sequence[Closing]) -> Batch:
         """Read the records that the settling of attempts changes."""
-        connection = work.connection
-        rows = many.by_id(connection, "invoices", (one.attempt.invoice_id for one in told))
-        batch = cls.of_orders(work, (row["order_id"] for row in rows.values()))
-        batch.invoices = {id: Invoice.from_row(row) for id, row in rows.items()}
-        batch.systems = payment_systems.get_all(connection, (one.attempt.payment_system_id for one in told))
+        ids = {one.attempt.invoice_id for one in told}
+        batch, (found, through) = cls._read(
+            work,
+            many.with_ids("invoices", ids, "order_id"),
+            many.with_ids("invoices", ids),
+            many.with_ids("payment_systems", (one.attempt.payment_system_id for one in told)),
+        )
+        batch.invoices = {row["id"]: Invoice.from_row(row) for row in found}
+        batch.systems = {row["id"]: PaymentSystem.from_row(row) for row in through}
         unsent = [one.attempt.invoice_id for one in told if one.status == "not_sent"]
-        batch.tried = attempts.declined_before(connection, unsent)
+        batch.tried = attempts.declined_before(work.connection, unsent)
         return batch
 
     @classmethod
-    def of_orders(cls, work: Work, ids: Iterable[int]) -> Batch:
-        """Read orders and the recurring orders that they belong to."""
-        connection = work.connection
-        found = {id: Order.from_row(row) for id, row in many.by_id(connection, "orders", ids).items()}
-        plans = many.by_id(connection, "recurring", (order.recurring_id for order in found.values()))
-        first = many.by_id(connection, "orders", (row["initial_order_id"] for row in plans.values()))
-        return cls(
-            Changes(work),
-            closed_months.closed(connection),
-            found,
-            {id: Order.from_row(row) for id, row in first.items()},
-            recurring={id: Recurring.from_row(row) for id, row in plans.items()},
-        )
+    def of_order(cls, work: Work, id: int) -> Batch:
+        """Read an order and the recurring order that it belongs to."""
+        return cls._read(work, many.Query("?", [id]))[0]
+
+    @classmethod
+    def _read(cls, work: Work, ids: many.Query, *others: many.Query) -> tuple[Batch, list[list[engine.Row]]]:
+        """Read the orders of these ids, and the recurring orders that they belong to; also return others' rows."""
+        rows, closed, *more = many.read(work.connection, _orders(ids), closed_months.QUERY, *others)
+        found = {row["id"]: Order.from_row(row) for row in rows}
+        batch = cls(Changes(work), frozenset(row["month"] for row in closed), found)
+        if plans := {order.recurring_id for order in found.values() if order.recurring_id}:
+            initial = _orders(many.with_ids("recurring", plans, "initial_order_id"))
+            rows, first = many.read(work.connection, many.with_ids("recurring", plans), initial)
+            batch.recurring = {row["id"]: Recurring.from_row(row) for row in rows}
+            batch.initial = {row["id"]: Order.from_row(row) for row in first}
+        return batch, more
 
     def change_order(self, order: Order, what: str, columns: Mapping[str, Any], reason: str | None = None) -> Order:
         """Change an order of the batch."""
@@ -112,14 +118,19 @@ class Batch:
             self.ill[system.id] = after
             self.systems[system.id] = replace(system, failures=after[0], paused_until=after[1])
 
-    def write(self) -> None:
-        """Write the changes, then do what reads them."""
-        self.changes.write()
+    def write(self, *others: many.Statement) -> None:
+        """Write the changes, with others in one trip to a server, then do what reads them."""
+        self.changes.write(*others)
         for id, (failures, paused) in self.ill.items():
             columns = {"failures": failures, "paused_until": paused}
             database.update(self.work.connection, "payment_systems", id, columns)
         for step in self.afterwards:
             step()
+
+
+def _orders(ids: many.Query) -> many.Query:
+    """Return the query for the orders whose ids another one yields."""
+    return many.Query(f"SELECT * FROM orders WHERE id IN ({ids.sql})", ids.values)
 
 
 def complete_order(
@@ -134,7 +145,7 @@ def complete_order(
     In a recurring order it takes over the initial order's confirmation (R41); one that a person assigned in the
     meantime is confirmed by a person too.
     """
-    batch = Batch.of_orders(work, [order.id])
+    batch = Batch.of_order(work, order.id)
     complete(batch, batch.orders[order.id], completed_at or work.now, reason)
     batch.write()
     return orders.get(work.connection, order.id)
@@ -168,7 +179,7 @@ def _start(work: Work, order_id: int, paid_at: datetime) -> None:
 
 def take_payment(work: Work, invoice: Invoice, *, paid_at: datetime) -> None:
     """Add a paid invoice to its order, which becomes Completed once it is paid in full (R36a)."""
-    batch = Batch.of_orders(work, [invoice.order_id])
+    batch = Batch.of_order(work, invoice.order_id)
     take(batch, invoice, paid_at)
     batch.write()
 

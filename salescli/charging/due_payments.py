@@ -70,8 +70,10 @@ class ChargingRun:
     unrecorded: int = 0  # answers that could not be stored for another reason than a lock
     unwritten: list[tuple[ClaimedPayment, Answer]] = field(default_factory=list)  # answers that could not be stored
     began: tuple[datetime, int] = field(init=False)  # the time, and the uptime then
+    installation: str | None = field(init=False)  # whose payments it makes: a shop keeps it for ever
 
     def __post_init__(self) -> None:
+        self.installation = database.setting(self.work.connection, "installation")
         self.began = self.work.now, time.uptime()
 
     def go_on(self) -> None:
@@ -110,7 +112,7 @@ def claim_all(run: ChargingRun, several: Sequence[Recurring]) -> list[ClaimedPay
     work, connection = run.work, run.work.connection
     systems = payment_systems.get_all(connection, (due.payment_system_id for due in several))
     late = elsewhere.payments_may_be_made(connection, several, work.now)
-    opened = _opened(work, several, systems)
+    opened = _opened(run, several, systems)
     requests = calls.requests_of(connection, opened)
     others = elsewhere.other_copies(
         connection, [one for one, due in zip(opened, several, strict=True) if due.id in late], run.gateways
@@ -129,26 +131,27 @@ def claim_all(run: ChargingRun, several: Sequence[Recurring]) -> list[ClaimedPay
     ]
 
 
-def _opened(work: Work, several: Sequence[Recurring], systems: Mapping[int, PaymentSystem]) -> list[Attempt]:
+def _opened(run: ChargingRun, several: Sequence[Recurring], systems: Mapping[int, PaymentSystem]) -> list[Attempt]:
     """Write the orders, invoices and attempts of due payments, and return the attempts."""
+    work = run.work
     batch, owner = Changes(work), attempts.owner(work.connection)
-    installation = database.setting(work.connection, "installation")
+    batch.number("orders", "invoices", "attempts", "history")
     found = payment_orders.open_payments(batch, several, told=False)
     planned = [
         Planned(
-            found[due.id].id, due.customer_id, _attempt_of(due, systems[due.payment_system_id], installation, owner)
+            found[due.id].id, due.customer_id, _attempt_of(due, systems[due.payment_system_id], run.installation, owner)
         )
         for due in several
     ]
-    opened = new_attempts.plan(work, planned)
+    tried = [one.invoice_id for one in planned if not batch.is_new(INVOICE, one.invoice_id)]
+    opened = new_attempts.plan(work, planned, batch.free_ids("attempts"), tried)
     for due, attempt in zip(several, opened, strict=True):
         columns = pay.begun(work, systems[due.payment_system_id])
         batch.change(INVOICE, found[due.id], f"attempt {attempt.number}", columns)
         again = f"payment {due.payment_number}, attempt {attempt.number}"
         what = None if batch.is_new(INVOICE, found[due.id].id) else again  # the line of its order tells the first one
         recurring.change(batch, due, replace(due, status="processing"), what)
-    batch.write()
-    new_attempts.write(work.connection, opened)
+    batch.write(*new_attempts.statements(opened))
     return opened
 
 

@@ -60,17 +60,15 @@ def _as_closing(one: Answered) -> Closing:
 
 def _settle_held(batch: Batch, told: Sequence[Closing]) -> None:
     """Close the attempts, or leave them live for a later look-up, and write what that does."""
-    connection, now = batch.work.connection, batch.work.now
+    now = batch.work.now
     left = [one for one in told if one.status == "live"]
     closed = [one for one in told if one.status != "live"]
-    changed = attempts.leave_unknown(connection, left, now) + attempts.close_all(connection, closed, now)
-    assert changed == len(told), "an attempt was settled by another process, past the lock"
     for one in told:
         if one.status == "live":
             _leave_unknown(batch, one.attempt, one.answer)
         else:
             _settled(batch, one)
-    batch.write()
+    batch.write(attempts.leavings(left, now), attempts.closings(closed, now))
 
 
 def _settled(batch: Batch, one: Closing) -> None:

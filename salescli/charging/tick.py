@@ -270,7 +270,8 @@ def _chosen(run: ChargingRun, calls: GatewayCalls, room: int) -> list[Recurring]
         ids = calls.left_out | {one.id for one in chosen}
         waiting = Waiting(calls.bounds.only, run.stopped | busy, ids, run.held.before, run.held.lines)
         due = recurring.due(run.work.connection, run.work.now, waiting, limit=left)
-        systems = payment_systems.get_all(run.work.connection, (one.payment_system_id for one in due))
+        unproved = {one.payment_system_id for one in due} - run.trusted
+        systems = payment_systems.get_all(run.work.connection, unproved)
         for one in due:
             if calls.exhausted:
                 return chosen
@@ -278,7 +279,7 @@ def _chosen(run: ChargingRun, calls: GatewayCalls, room: int) -> list[Recurring]
                 continue
             chosen.append(one)
             brakes.add(one.price_minor, one.currency)
-            if one.payment_system_id not in run.trusted and not systems[one.payment_system_id].manual:
+            if one.payment_system_id in unproved and not systems[one.payment_system_id].manual:
                 busy.add(one.payment_system_id)
         if len(due) < left:
             break

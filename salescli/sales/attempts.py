@@ -130,33 +130,32 @@ class Closing(NamedTuple):
 
 def close(connection: engine.Connection, attempt: Attempt, status: str, answer: Answer, now: datetime) -> bool:
     """Settle a live attempt; False, and nothing changes, when another holder settled or took it (compare-and-set)."""
-    return close_all(connection, [Closing(attempt, status, answer)], now) == 1
+    closing = closings([Closing(attempt, status, answer)], now)
+    return connection.executemany(closing.sql, closing.rows).rowcount == 1
 
 
-def close_all(connection: engine.Connection, several: Sequence[Closing], now: datetime) -> int:
-    """Settle live attempts by one statement, and return how many: another holder may have settled or taken some."""
-    if not several:
-        return 0
-    changed = connection.executemany(
+def closings(several: Sequence[Closing], now: datetime) -> many.Statement:
+    """Return the statement that settles live attempts, unless another holder settled or took one."""
+    sql = (
         "UPDATE attempts SET status = :status, settled_at = :now, owner = NULL, next_lookup_at = NULL,"
         " gateway_id = coalesce(:gateway_id, gateway_id), code = :code, raw_code = :raw_code, message = :message,"
-        " retryable = :retryable WHERE id = :id AND status = 'live' AND fence = :fence",
-        [
-            {
-                "status": one.status,
-                "now": time.stored(now),
-                "gateway_id": one.answer.result.gateway_id if one.answer.result else None,
-                "code": one.answer.code,
-                "raw_code": one.answer.raw_code,
-                "message": one.answer.message,
-                "retryable": None if one.answer.retryable is None else int(one.answer.retryable),
-                "id": one.attempt.id,
-                "fence": one.attempt.fence,
-            }
-            for one in several
-        ],
+        " retryable = :retryable WHERE id = :id AND status = 'live' AND fence = :fence"
     )
-    return changed.rowcount
+    rows = [
+        {
+            "status": one.status,
+            "now": time.stored(now),
+            "gateway_id": one.answer.result.gateway_id if one.answer.result else None,
+            "code": one.answer.code,
+            "raw_code": one.answer.raw_code,
+            "message": one.answer.message,
+            "retryable": None if one.answer.retryable is None else int(one.answer.retryable),
+            "id": one.attempt.id,
+            "fence": one.attempt.fence,
+        }
+        for one in several
+    ]
+    return many.Statement("attempts", sql, rows)
 
 
 def held(connection: engine.Connection, several: Iterable[Attempt]) -> set[int]:
@@ -221,28 +220,26 @@ def found_done(connection: engine.Connection, attempt: Attempt, gateway_id: str 
     )
 
 
-def leave_unknown(connection: engine.Connection, several: Sequence[Closing], now: datetime) -> int:
-    """Keep live attempts for a later look-up, let go of them, and return how many were still held so."""
-    if not several:
-        return 0
-    changed = connection.executemany(
+def leavings(several: Sequence[Closing], now: datetime) -> many.Statement:
+    """Return the statement that keeps live attempts for a later look-up and lets go of them, if they are still held."""
+    sql = (
         "UPDATE attempts SET owner = NULL, lookups = lookups + 1, next_lookup_at = :next, code = :code,"
         " message = :message,"
         " gateway_id = CASE kind WHEN 'charge' THEN coalesce(:gateway_id, gateway_id) ELSE gateway_id END"
-        " WHERE id = :id AND status = 'live' AND fence = :fence",
-        [
-            {
-                "next": time.stored(now + _wait(one.attempt)),
-                "code": one.answer.code or answers.OUTCOME_UNKNOWN,
-                "message": one.answer.message,
-                "gateway_id": one.answer.result.gateway_id if one.answer.result else None,
-                "id": one.attempt.id,
-                "fence": one.attempt.fence,
-            }
-            for one in several
-        ],
+        " WHERE id = :id AND status = 'live' AND fence = :fence"
     )
-    return changed.rowcount
+    rows = [
+        {
+            "next": time.stored(now + _wait(one.attempt)),
+            "code": one.answer.code or answers.OUTCOME_UNKNOWN,
+            "message": one.answer.message,
+            "gateway_id": one.answer.result.gateway_id if one.answer.result else None,
+            "id": one.attempt.id,
+            "fence": one.attempt.fence,
+        }
+        for one in several
+    ]
+    return many.Statement("attempts", sql, rows)
 
 
 def _wait(attempt: Attempt) -> timedelta:
@@ -311,8 +308,11 @@ def keep_prepared(connection: engine.Connection, several: Sequence[tuple[Attempt
 
 def prepared_ids(connection: engine.Connection, several: Sequence[Attempt]) -> dict[int, str]:
     """Return the ids under which gateways know the payments of attempts: of the attempts, or of the last one before."""
+    again = [one for one in several if one.gateway_id or (one.kind, one.number, one.fence) != ("charge", 1, 1)]
+    if not again:
+        return {}
     where = Where()
-    where.add("invoice_id IN ({ids}) AND kind = 'charge'", ids=[one.invoice_id for one in several])
+    where.add("invoice_id IN ({ids}) AND kind = 'charge'", ids=[one.invoice_id for one in again])
     rows = connection.execute(
         "SELECT invoice_id, number, payment_system_id, gateway_id FROM attempts"
         f" WHERE {where} AND gateway_id IS NOT NULL",

@@ -64,14 +64,22 @@ class Changes:
     def insert(self, noun: Noun, values: Mapping[str, Any], shown: Mapping[str, Any], what: str | None) -> int:
         """Gather a new row, and a line that shows some of it; None: another record's line tells it. Return its id."""
         table = noun.table
-        if table not in self._ids:
-            self._ids[table] = database.free_ids(self.work.connection, table)
-        id = next(self._ids[table])
+        id = next(self.free_ids(table))
         self._new[table, id] = {"id": id, **values}
         if what is not None:
             self._opened[table, id] = len(self._lines)
             self.line(noun.subject, id, what, {name: (None, value) for name, value in shown.items()})
         return id
+
+    def number(self, *tables: str) -> None:
+        """Have the ids of new rows of tables at hand, which takes one trip to a server; no other is inserted before."""
+        self._ids.update(database.free_ids_of(self.work.connection, tables))
+
+    def free_ids(self, table: str) -> Iterator[int]:
+        """Return the ids of the next new rows of a table."""
+        if table not in self._ids:
+            self.number(table)
+        return self._ids[table]
 
     def is_new(self, noun: Noun, id: int) -> bool:
         """Return whether a row is among the new ones."""
@@ -128,15 +136,18 @@ class Changes:
         """Gather a line of history."""
         self._lines.append(Line(subject, id, what, pairs, reason))
 
-    def write(self) -> None:
-        """Write what was gathered: new rows, changes, lines."""
-        connection = self.work.connection
-        for noun in (ORDER, INVOICE):
-            many.insert(connection, noun.table, _of_table(self._new, noun))
-        for noun in (INVOICE, ORDER, RECURRING):  # a paid invoice before its order: totals count once then
-            many.update(connection, noun.table, _of_table(self._changed, noun))
-        history.record_all(self.work, self._lines)
+    def write(self, *others: many.Statement) -> None:
+        """Write what was gathered: new rows, changes, lines; then others with it, in one trip to a server."""
+        many.write(self.work.connection, [*self._statements(), *others])
         self._ids, self._new, self._changed, self._lines, self._opened = {}, {}, {}, [], {}
+
+    def _statements(self) -> Iterator[many.Statement]:
+        for noun in (ORDER, INVOICE):
+            yield from many.inserts(noun.table, _of_table(self._new, noun))
+        for noun in (INVOICE, ORDER, RECURRING):  # a paid invoice before its order: totals count once then
+            yield from many.updates(noun.table, _of_table(self._changed, noun))
+        if self._lines:
+            yield from history.statements(self.work, self._lines, self.free_ids("history"))
 
 
 def store(  # noqa: PLR0913 - what changes, and why

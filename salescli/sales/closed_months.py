@@ -18,9 +18,12 @@ from salescli.storage.work import Work
 _GUARD = "a closed month does not change"  # of the triggers
 
 
+QUERY = many.Query("SELECT month FROM closed_months")
+
+
 def closed(connection: engine.Connection) -> frozenset[str]:
     """Return the closed months, as ``2026-02``."""
-    return frozenset(row["month"] for row in connection.execute("SELECT month FROM closed_months"))
+    return frozenset(row["month"] for row in connection.execute(*QUERY))
 
 
 def closable(work: Work, given: str) -> str:

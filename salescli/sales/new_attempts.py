@@ -1,6 +1,6 @@
 """New attempts: numbered, under a reference that is never used for something else, live before a gateway is called.
 
-what to do → ``plan`` (the next number, or an unsent one again) → ``write``;  one: ``open_attempt``
+what to do → ``plan`` (the next number, or an unsent one again) → ``statements``;  one: ``open_attempt``
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ class NewAttempt:
 
 def open_attempt(work: Work, invoice: Invoice, new: NewAttempt) -> Attempt:
     """Make an attempt of ``invoice`` live; the caller commits before calling the gateway (I2)."""
-    opened = plan(work, [Planned(invoice.id, _customer_id(work.connection, invoice), new)])
-    write(work.connection, opened)
+    free = database.free_ids(work.connection, "attempts")
+    opened = plan(work, [Planned(invoice.id, _customer_id(work.connection, invoice), new)], free, [invoice.id])
+    many.write(work.connection, statements(opened))
     return opened[0]
 
 
@@ -52,10 +53,12 @@ class Planned(NamedTuple):
     new: NewAttempt
 
 
-def plan(work: Work, several: Sequence[Planned]) -> list[Attempt]:
-    """Return the attempts to ``write`` at once, all of one kind and of an invoice each; nothing is written here."""
-    last = _last(work.connection, [one.invoice_id for one in several], several[0].new.kind) if several else {}
-    free = database.free_ids(work.connection, "attempts")
+def plan(work: Work, several: Sequence[Planned], free: Iterator[int], tried: Sequence[int]) -> list[Attempt]:
+    """Return the attempts to write at once, all of one kind and of an invoice each; nothing is written here.
+
+    ``free``: the ids of the next attempts; ``tried``: the invoices of which there may be earlier ones.
+    """
+    last = _last(work.connection, tried, several[0].new.kind) if tried else {}
     times = _Times(time.stored(work.now), time.stored(work.written_at), f"{process.boot_id()}/{time.uptime()}")
     return [_opened(one, last.get(one.invoice_id), free, times) for one in several]
 
@@ -102,10 +105,9 @@ def _opened(one: Planned, last: Attempt | None, free: Iterator[int], at: _Times)
     )
 
 
-def write(connection: engine.Connection, opened: Sequence[Attempt]) -> None:
-    """Write planned attempts, by one statement for the new ones and one for those that are tried again."""
+def statements(opened: Sequence[Attempt]) -> list[many.Statement]:
+    """Return the statements that write planned attempts: one for the new ones, one for those that are tried again."""
     rows = [{name: getattr(one, name) for name in Attempt.__slots__} for one in opened]
-    many.insert(connection, "attempts", [row for row in rows if row["fence"] == 1])
     again = [
         {
             **{name: row[name] for name in ("id", *_OF_A_TRY)},
@@ -116,7 +118,8 @@ def write(connection: engine.Connection, opened: Sequence[Attempt]) -> None:
         for row in rows
         if row["fence"] > 1
     ]
-    many.update(connection, "attempts", again)
+    new = [row for row in rows if row["fence"] == 1]
+    return [*many.inserts("attempts", new), *many.updates("attempts", again)]
 
 
 _OF_A_TRY = (

@@ -6,7 +6,7 @@ path or URL -> ``connect`` (ours? current?) -> ``transaction`` (BEGIN IMMEDIATE 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -161,7 +161,10 @@ def why_busy(connection: sqlite3.Connection) -> str:
 
 @contextmanager
 def savepoint(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run a block inside a transaction; if it fails, undo the block and keep what came before it."""
+    """Run a block inside a transaction; if it fails, undo the block and keep what came before it.
+
+    A server is told of it with the next statement.
+    """
     connection.execute("SAVEPOINT part")
     try:
         yield
@@ -233,7 +236,18 @@ def _with_key(table: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
 def free_ids(connection: sqlite3.Connection, table: str) -> Iterator[int]:
     """Yield the ids of the next rows of a table, for a bulk insert; the caller holds the write lock."""
     there = engine.server(connection)
-    return count(there.next_number(table) if there else last_number(connection, table) + 1)
+    return count(there.next_numbers([table])[0] if there else last_number(connection, table) + 1)
+
+
+def free_ids_of(connection: sqlite3.Connection, tables: Sequence[str]) -> dict[str, Iterator[int]]:
+    """Return ``free_ids`` of several tables; a server is asked once for all, and a file when the first id is taken."""
+    if there := engine.server(connection):
+        return {table: count(first) for table, first in zip(tables, there.next_numbers(tables), strict=True)}
+    return {table: _when_taken(connection, table) for table in tables}
+
+
+def _when_taken(connection: sqlite3.Connection, table: str) -> Iterator[int]:
+    yield from free_ids(connection, table)
 
 
 def last_number(connection: sqlite3.Connection, table: str) -> int:

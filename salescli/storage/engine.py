@@ -17,7 +17,7 @@ from sqlite3 import Row as Row
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
     from os import PathLike
 
@@ -54,8 +54,14 @@ class Server(Protocol):
     def load(self, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Bring rows into a table in one statement; few of them are in memory at a time."""
 
-    def next_number(self, table: str) -> int:
-        """Return the number of the next row of a table; the transaction writes."""
+    def next_numbers(self, tables: Sequence[str]) -> list[int]:
+        """Return the numbers of the next rows of tables; the transaction writes."""
+
+    def fetch_all(self, queries: Sequence[tuple[str, Sequence[Any]]]) -> list[list[Row]]:
+        """Return the rows of several queries, in one trip; bytes in them become text."""
+
+    def execute_all(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> list[int]:
+        """Execute statements, each for each of its rows, in one trip, and return how many rows each changed."""
 
     def home(self) -> str:
         """Return where the shop is: the server's identity, its time line, the database, and the schema's number."""

@@ -57,8 +57,13 @@ def record(  # noqa: PLR0913 - what a line says, and its form
 
 def record_all(work: Work, lines: Sequence[Line], *, as_text: bool = False) -> None:
     """Add lines in their order, as ``record`` does, by one statement for all."""
-    if not lines:
-        return
+    if lines:
+        with database.transaction(work.connection):  # in which the next numbers are ours
+            many.write(work.connection, statements(work, lines, database.free_ids(work.connection, "history")))
+
+
+def statements(work: Work, lines: Sequence[Line], ids: Iterator[int]) -> list[many.Statement]:
+    """Return the statements that add lines in their order, under the next ids; the caller holds the transaction."""
     by = {
         "at": time.utc_text(work.now) if as_text else time.stored(work.now),
         "user_id": work.actor.user_id,
@@ -68,23 +73,22 @@ def record_all(work: Work, lines: Sequence[Line], *, as_text: bool = False) -> N
     }
     if work.dated:  # else it is written at that time; a backup of an older version, when restored, has no such column
         by["written_at"] = time.stored(work.written_at)
-    with database.transaction(work.connection):  # in which the next numbers are ours
-        ids = database.free_ids(work.connection, "history")
-        rows: list[dict[str, Any]] = [
-            {
-                "id": next(ids),
-                **by,
-                "subject": line.subject,
-                "subject_id": line.subject_id,
-                "what": line.what,
-                "changes": _stored(line),
-                "reason_id": reason_id,
-            }
-            for line, reason_id in zip(lines, _store_reasons(work.connection, lines), strict=True)
-        ]
-        many.insert(work.connection, "history", rows)
+    texts = _texts(work.connection, lines)
+    rows: list[dict[str, Any]] = [
+        {
+            "id": next(ids),
+            **by,
+            "subject": line.subject,
+            "subject_id": line.subject_id,
+            "what": line.what,
+            "changes": _stored(line),
+            "reason_id": text and text["id"],
+        }
+        for line, text in zip(lines, texts, strict=True)
+    ]
     if _watching is not None:
         _watching.extend(row["id"] for row in rows)
+    return [*many.inserts("texts", filter(None, texts)), *many.inserts("history", rows)]
 
 
 def _stored(line: Line) -> str:
@@ -109,15 +113,12 @@ def _as_text(column: str, value: Any) -> Any:
     return time.day_text(value) if column.endswith("_on") else value
 
 
-def _store_reasons(connection: sqlite3.Connection, lines: Sequence[Line]) -> list[int | None]:
-    """Store the reason of each line that has one, which can be erased on its own, and return their ids."""
+def _texts(connection: sqlite3.Connection, lines: Sequence[Line]) -> list[dict[str, Any] | None]:
+    """Return a row for the reason of each line that has one: each can be erased on its own."""
     if not any(line.reason for line in lines):
         return [None] * len(lines)
     free = database.free_ids(connection, "texts")
-    ids = [next(free) if line.reason else None for line in lines]
-    rows = [{"id": id, "text": line.reason} for id, line in zip(ids, lines, strict=True) if id is not None]
-    many.insert(connection, "texts", rows)
-    return ids
+    return [{"id": next(free), "text": line.reason} if line.reason else None for line in lines]
 
 
 _watching: list[int] | None = None  # the lines of one command of this process

@@ -55,7 +55,7 @@ class Inputs:
     file_held_ms: float = _input(4.7, "ms", _MEASURED, "a payment holds the lock of a file, its syncs included")
     client_held_ms: float = _input(1.0, "ms", _MEASURED, "of it the tick computes with the server's lock held")
     server_held_ms: float = _input(2.4, "ms", _MEASURED, "of it PostgreSQL 18 works for the payment")
-    statements_held: float = _input(0.9, "", _MEASURED, "statements of a payment with the lock held, a trip each")
+    trips_held: float = _input(0.6, "", _MEASURED, "trips of a payment with the lock held, in batches of 32")
     commits: float = _input(0.06, "", _MEASURED, "commits of a payment")
     trip_ms: float = _input(0.5, "ms", _ASSUMED, "to the server and back")
     commit_ms: float = _input(2.0, "ms", _ASSUMED, "until a commit is on two disks")
@@ -90,7 +90,7 @@ def held_ms(inputs: Inputs, *, server: bool) -> float:
     """Return for how long a payment holds the writer's lock, of which a shop has one."""
     if not server:
         return inputs.file_held_ms
-    trips = inputs.statements_held * inputs.trip_ms
+    trips = inputs.trips_held * inputs.trip_ms
     return inputs.client_held_ms + inputs.server_held_ms + trips + inputs.commits * inputs.commit_ms
 
 

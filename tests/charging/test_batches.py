@@ -22,12 +22,13 @@ from salescli.gateways.protocol import Result
 from salescli.notices import events
 from salescli.rules import time
 from salescli.sales import recurring
-from salescli.storage import database
+from salescli.storage import database, engine
 from salescli.storage.work import Work
 from tests.faults.test_many import many_due
 from tests.faults.world import AtOnce
 from tests.inside import refuse
 from tests.story import Story
+from tests.trips import trips
 
 
 class Counting:
@@ -77,6 +78,22 @@ def _claim_and_settle(story: Story, number: int) -> int:
 def test_a_batch_takes_two_statements_a_payment_and_no_more_for_a_larger_one(many: Story) -> None:
     of_32, of_64 = _claim_and_settle(many, 32), _claim_and_settle(many, 64)
     assert of_64 <= of_32 <= 2 * 32
+
+
+@pytest.mark.parametrize("number", [2, 64])
+def test_a_batch_takes_a_few_trips_to_a_server_however_large_it_is(many: Story, number: int) -> None:
+    connection = many.house.connection
+    if engine.server(connection) is None:
+        pytest.skip("a file is no trip away")
+    run = ChargingRun(many.work.as_system(), many.gateway)
+    with trips(connection) as claiming, database.transaction(connection):
+        claims = due_payments.claim_all(run, recurring.due(connection, run.work.now, limit=number))
+    answers = [(claimed, due_payments.answer_to(claimed)) for claimed in claims]
+    with trips(connection) as settling:
+        assert all(due_payments.settle_all(run, answers))
+    assert len(claims) == number
+    assert len(claiming) <= 12, claiming
+    assert len(settling) <= 8, settling
 
 
 def test_a_tick_commits_once_for_ten_payments(many: Story, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from tests.bench import scale
 from tests.bench.scale import Inputs
 
 NAMES = [one.name for one in fields(Inputs)]
-COSTS = [name for name in NAMES if name.endswith(("_ms", "_us")) or name in ("statements_held", "commits", "reads")]
+COSTS = [name for name in NAMES if name.endswith(("_ms", "_us")) or name in ("trips_held", "commits", "reads")]
 HELPS = ["workers", "shops", "reads_a_second"]
 HOSTS = st.integers(1, 1_000)
 ENGINES = st.booleans()

@@ -16,6 +16,7 @@ from salescli.storage import database, new_file
 from salescli.storage.postgres import connection as postgres
 from tests import moved, postgres_server
 from tests.postgres_server import Shops
+from tests.trips import trips
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +106,78 @@ def test_many_rows_are_inserted_in_few_statements_and_counted(there: Any) -> Non
     assert database.setting(there, "n1200") == "50%"
     there.execute("ROLLBACK")
     assert not there.in_transaction
+
+
+def test_many_rows_are_changed_by_one_statement(there: Any) -> None:
+    columns = '(id BIGINT, status TEXT COLLATE "C", note TEXT, number BIGINT)'
+    there.run([f"CREATE TEMPORARY TABLE changing {columns}"])
+    statuses = ("live", "live", "done", "live")
+    there.executemany("INSERT INTO changing VALUES (?, ?, 'kept', 7)", list(enumerate(statuses)))
+    sql = (
+        "UPDATE changing SET status = :status, note = coalesce(:note, note), number = :number"
+        " WHERE id = :id AND status = :status_was"
+    )
+    notes = (None, "50% of it's", "new", None)
+    rows = [
+        {"id": id, "status": "done", "status_was": "live", "note": note, "number": None}
+        for id, note in enumerate(notes)
+    ]
+    with trips(there) as sent:
+        assert there.executemany(sql, rows).rowcount == 3
+    assert len(sent) == 1
+    changed = [tuple(row) for row in there.execute("SELECT * FROM changing ORDER BY id")]
+    assert changed == [
+        (0, "done", "kept", None), (1, "done", "50% of it's", None), (2, "done", "kept", 7), (3, "done", "kept", None),
+    ]  # fmt: skip
+
+
+def test_several_tables_are_written_in_one_trip_which_counts_the_rows_of_each(there: Any) -> None:
+    there.execute("BEGIN IMMEDIATE")
+    settings = [{"name": f"n{n}", "value": "50%; it's"} for n in range(1201)]
+    sql = "INSERT INTO settings (name, value) VALUES (:name, :value)"
+    changes = [{"name": f"n{n}", "value": None} for n in range(1200, 1203)]
+    with trips(there) as sent:
+        counts = there.execute_all(
+            [(sql, settings), ("UPDATE settings SET value = coalesce(:value, 'x') WHERE name = :name", changes)]
+        )
+    assert (counts, len(sent)) == ([1201, 1], 1)
+    with pytest.raises(sqlite3.IntegrityError):
+        there.execute_all([(sql, settings[:1])])
+    there.execute("ROLLBACK")
+    assert there.execute_all([]) == []
+
+
+def test_rows_of_several_queries_come_in_one_trip_as_they_would_alone(there: Any) -> None:
+    queries = (
+        ("SELECT * FROM roles WHERE name <> ? ORDER BY name DESC", ("it's 50%",)),
+        ("SELECT value FROM settings WHERE name = 'nothing'", ()),
+        ("SELECT 9007199254740993 AS big, NULL AS none, 'ä\"\\' AS text", ()),
+    )
+    with trips(there) as sent:
+        together = there.fetch_all(queries)
+    alone = [there.execute(*one).fetchall() for one in queries]
+    assert (together, len(sent)) == (alone, 1)
+    assert [row.keys() for row in together[0]] == [row.keys() for row in alone[0]]
+
+
+def test_a_savepoint_goes_with_the_next_statement(there: Any) -> None:
+    with trips(there) as sent:
+        there.execute("BEGIN IMMEDIATE")
+        with database.savepoint(there):
+            database.set_setting(there, "part", "kept")
+        rows = [{"name": "part", "value": "undone"}, {"name": "part", "value": "twice"}]
+        with pytest.raises(sqlite3.IntegrityError), database.savepoint(there):
+            there.executemany("INSERT INTO settings (name, value) VALUES (:name, :value)", rows)
+        with pytest.raises(RuntimeError), database.savepoint(there):
+            raise RuntimeError
+        with database.savepoint(there):
+            there.run(["SELECT 1"])
+        assert database.setting(there, "part") == "kept"
+        with database.savepoint(there):
+            pass
+        there.execute("ROLLBACK")
+    assert database.setting(there, "part") is None
+    assert len(sent) == 9, sent
 
 
 def test_one_writer_at_a_time(there: Any, url: str) -> None:

@@ -85,6 +85,7 @@ class Connection:
     def __init__(self, held: Any, url: str) -> None:
         self._held, self.url = held, url
         self.wait_seconds = WAIT_SECONDS
+        self._waiting = ""
 
     @property
     def in_transaction(self) -> bool:
@@ -95,6 +96,20 @@ class Connection:
     def is_lost(self) -> bool:
         """Whether the server, or the line to it, ended the session: nothing more can be done in it."""
         return bool(self._held.closed)
+
+    def waits(self, sql: str) -> None:
+        """Let a statement of a transaction go with the next one, in one trip."""
+        self._waiting += f"{sql}; "
+
+    def before(self) -> str:
+        """Return what goes before a statement: those that wait or, outside a transaction, where the shop is."""
+        waiting, self._waiting = self._waiting, ""
+        return waiting if self.in_transaction else IN_SHOP
+
+    def send_waiting(self) -> None:
+        """Send the statements that wait, where they cannot go with the next one."""
+        if self._waiting:
+            self._held.cursor().execute(self.before())
 
     def cursor(self) -> Cursor:
         """Return what executes statements."""
@@ -109,9 +124,18 @@ class Connection:
         """Execute a statement for each of the rows, as Cursor.executemany does."""
         return self.cursor().executemany(sql, rows)
 
+    def fetch_all(self, queries: Sequence[tuple[str, Sequence[Any]]]) -> list[list[Any]]:
+        """Return the rows of several queries, as Cursor.fetch_all does."""
+        return self.cursor().fetch_all(queries)
+
+    def execute_all(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> list[int]:
+        """Execute statements, each for its rows, in one trip, and return how many rows each changed."""
+        return self.cursor().execute_all(statements)
+
     def run(self, statements: Iterable[str]) -> None:
         """Execute statements that are PostgreSQL's own, which are not translated."""
         with errors_by_our_names(self), self._held.cursor() as cursor:
+            self.send_waiting()
             for statement in statements:
                 cursor.execute(statement)
 
@@ -146,11 +170,12 @@ class Connection:
     def load(self, table: str, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Bring rows into a table in one statement; few of them are in memory at a time."""
         with errors_by_our_names(self):
+            self.send_waiting()
             self._held.cursor().copy_expert(f"COPY {table} ({columns}) FROM STDIN", _Lines(rows))
 
-    def next_number(self, table: str) -> int:
-        """Return the number of the next row of a table; the transaction writes."""
-        return int(self.execute(f"SELECT {numbers.function(table)}").one())
+    def next_numbers(self, tables: Sequence[str]) -> list[int]:
+        """Return the numbers of the next rows of tables; the transaction writes."""
+        return list(self.execute(f"SELECT {', '.join(map(numbers.function, tables))}").fetchone())
 
     def version(self) -> int:
         """Return the version of the shop's tables; 0 where there is none that this person may see."""

@@ -17,12 +17,14 @@ from salescli.errors import BadData, NotPermitted, SalesError
 from salescli.storage import database
 from salescli.storage.postgres import guards
 from salescli.storage.postgres.driver import errors, extensions, psycopg2
-from salescli.storage.postgres.statements import translated
+from salescli.storage.postgres.statements import of_all_rows, translated
 
 SHOP = "salescli"  # the schema of a shop
 IN_SHOP = f"SET LOCAL search_path TO {SHOP}; "  # of a transaction, or of the statement that it stands before
 ROWS_AT_ONCE = 500
+_COUNT = "salescli.changed_"  # settings of a transaction
 _BEGIN = re.compile(r"BEGIN( IMMEDIATE)?(; .*)?")
+_OF_A_PART = frozenset(("SAVEPOINT part", "RELEASE part"))  # nobody waits for what they answer
 _INSERT = re.compile(r"(?s)\s*INSERT INTO (\w+) .*")
 _INSERT_VALUES = re.compile(r"(?s)(\s*INSERT INTO \w+ (?:\([^()]*\) )?VALUES )(\([^()]*(?:\([^()]*\)[^()]*)*\))(.*)")
 _IN_DOUBT = (errors.LockNotAvailable, errors.DeadlockDetected, errors.QueryCanceled)
@@ -78,8 +80,10 @@ class Cursor:
         with errors_by_our_names(self._connection):
             if begin := _BEGIN.fullmatch(sql):
                 self._connection.begin(self._held, begin[2] or "", writing=begin[1] is not None)
+            elif sql in _OF_A_PART and self._connection.in_transaction:
+                self._connection.waits(sql)
             else:
-                there = "" if self._connection.in_transaction else IN_SHOP
+                there = self._connection.before()
                 self._held.execute(there + translated(sql), values if isinstance(values, Mapping) else tuple(values))
         inserted = _INSERT.fullmatch(sql)
         self._table = inserted[1] if inserted else ""
@@ -88,20 +92,76 @@ class Cursor:
         return self
 
     def executemany(self, sql: str, rows: Iterable[Any]) -> Cursor:
-        """Execute a statement for each of the rows; those to insert go in a few statements."""
-        values, changed, rest = _INSERT_VALUES.fullmatch(translated(sql)), 0, iter(rows)
-        there = "" if self._connection.in_transaction else IN_SHOP
+        """Execute a statement for each of the rows; those to insert go in a few statements.
+
+        So do changes whose values have names: no row may be changed by two of them.
+        """
+        changed, rest = 0, iter(rows)
         with errors_by_our_names(self._connection):
             while part := list(islice(rest, ROWS_AT_ONCE)):
-                if values is None:
-                    self._held.executemany(there + translated(sql), part)
+                if joined := self._joined(sql, part):
+                    self._held.execute(self._connection.before().encode() + joined)
                 else:
-                    places = b",".join(self._held.mogrify(values[2], row) for row in part)
-                    head, tail = (values[each].replace("%%", "%").encode() for each in (1, 3))
-                    self._held.execute(there.encode() + head + places + tail)
+                    self._connection.send_waiting()
+                    self._held.executemany(self._connection.before() + translated(sql), part)
                 changed += self._held.rowcount
         self.rowcount = changed
         return self
+
+    def fetch_all(self, queries: Sequence[tuple[str, Sequence[Any]]]) -> list[list[Any]]:
+        """Return the rows of several queries, in one trip: each query's as one value, JSON.
+
+        Of several in one text the driver gives the last one's rows alone.
+        """
+        with errors_by_our_names(self._connection):
+            asked = [
+                b"(SELECT json_agg(found) FROM (" + self._mogrified(translated(sql), tuple(values)) + b") AS found)"
+                for sql, values in queries
+            ]
+            self._held.execute(self._connection.before().encode() + b"SELECT " + b", ".join(asked))
+            return [[_kind(tuple(row))(row.values()) for row in rows or ()] for rows in self._held.fetchone()]
+
+    def execute_all(self, statements: Sequence[tuple[str, Sequence[Any]]]) -> list[int]:
+        """Execute statements, each for each of its rows, in one trip, and return how many rows each changed.
+
+        Of several in one text the driver gives the last one's answer: the counts are noted, and asked for at its end.
+        """
+        if not statements:
+            return []
+        with errors_by_our_names(self._connection):
+            sent = [b"; ".join(self._counted(n, sql, rows)) for n, (sql, rows) in enumerate(statements)]
+            counts = ", ".join(f"CAST(current_setting('{_COUNT}{n}') AS bigint)" for n in range(len(statements)))
+            there = self._connection.before().encode()
+            self._held.execute(there + b"; ".join((*sent, f"SELECT {counts}".encode())))
+            return list(self._held.fetchone())
+
+    def _counted(self, number: int, sql: str, rows: Sequence[Any]) -> Iterator[bytes]:
+        """Yield the statements for all rows, each of which adds to the count of that number."""
+        name, so_far = f"{_COUNT}{number}", "0"
+        for first in range(0, len(rows), ROWS_AT_ONCE):
+            part = rows[first : first + ROWS_AT_ONCE]
+            joined = self._joined(sql, part)
+            each = [joined] if joined else [self._mogrified(translated(sql), row) for row in part]
+            for statement in each:
+                noted = f"SELECT set_config('{name}', CAST({so_far} + count(*) AS text), true) FROM done"
+                yield b"WITH done AS (" + statement + b" RETURNING 1) " + noted.encode()
+                so_far = f"CAST(current_setting('{name}') AS bigint)"
+
+    def _joined(self, sql: str, rows: Sequence[Any]) -> bytes | None:
+        """Return one statement for all rows; None if it must be executed for each."""
+        if values := _INSERT_VALUES.fullmatch(translated(sql)):
+            head, tail = (values[each].replace("%%", "%").encode() for each in (1, 3))
+            return head + self._listed(values[2], rows) + tail
+        if len(rows) > 1 and isinstance(rows[0], Mapping) and (parts := of_all_rows(sql, _differing(rows))):
+            head, row, tail = parts
+            return self._mogrified(head, rows[0]) + self._listed(row, rows) + self._mogrified(tail, rows[0])
+        return None
+
+    def _listed(self, places: str, rows: Sequence[Any]) -> bytes:
+        return b",".join(self._mogrified(places, row) for row in rows)
+
+    def _mogrified(self, sql: str, values: Any) -> bytes:
+        return bytes(self._held.mogrify(sql, values))
 
     @cached_property
     def rowcount(self) -> int:
@@ -147,6 +207,12 @@ class Cursor:
     def close(self) -> None:
         """Forget the rows."""
         self._held.close()
+
+
+def _differing(rows: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the names under which rows hold different values."""
+    first = rows[0]
+    return frozenset(name for name in first if any(row[name] != first[name] for row in rows))
 
 
 @lru_cache(1000)

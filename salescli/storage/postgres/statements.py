@@ -35,6 +35,8 @@ _OF_STATEMENTS = (
 )
 _QUOTED = re.compile(r"""('(?:[^']|'')*'|"[^"]*"|--[^\n]*)""")  # and comments
 _NAMED = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
+_PLACE = re.compile(r"%\((\w+)\)s")
+_UPDATE = re.compile(r"(?s)(UPDATE \w+ SET .*) (WHERE .*)")
 _CACHED = 5_000
 
 
@@ -43,6 +45,26 @@ def translated(sql: str) -> str:
     """Return a statement with PostgreSQL's words and psycopg2's placeholders."""
     parts = _QUOTED.split(sql.replace("%", "%%"))
     return "".join(part if place % 2 else _translated(part) for place, part in enumerate(parts))
+
+
+@lru_cache(_CACHED)
+def of_all_rows(sql: str, differing: frozenset[str]) -> tuple[str, str, str] | None:
+    """Return an UPDATE for many rows at once: what stands before their list, a row of it, what follows; None of others.
+
+    The list holds the parameters that differ, and those of the condition: else the planner might read all rows of a
+    status for the few that are listed. What is alike otherwise stays one value, of the type that its place has.
+    """
+    found = _UPDATE.fullmatch(translated(sql))
+    listed = sorted(differing | {*_PLACE.findall(found[2])}) if found else []
+    if not found or not listed:
+        return None
+
+    def of_list(place: re.Match[str]) -> str:
+        return f"given.its_{place[1]}" if place[1] in listed else place[0]
+
+    change, condition = (_PLACE.sub(of_list, part) for part in found.groups())
+    columns, row = (", ".join(form.format(name) for name in listed) for form in ("its_{}", "%({})s"))
+    return f"{change} FROM (VALUES ", f"({row})", f") AS given ({columns}) {condition}"
 
 
 def with_words(sql: str, words: tuple[tuple[str, str], ...] = WORDS) -> str:

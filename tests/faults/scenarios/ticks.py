@@ -207,8 +207,6 @@ def one_payment_system_is_paused_and_another_has_payments_due(world: World) -> N
     settled(world, charges=4)
 
 
-PAID = "recurring.paid(before, now=_continues_from(answer, work.now), zone=work.zone)"
-
 MUTANTS = (
     Mutant(
         "an answer is taken for all of its batch",
@@ -260,8 +258,12 @@ MUTANTS = (
         (
             (
                 "charging/settle.py",
-                PAID,
-                f'(work.connection.execute("COMMIT"), work.connection.execute("BEGIN IMMEDIATE"), {PAID})[2]',
+                "    batch.write(attempts.leavings(left, now), attempts.closings(closed, now))\n",
+                "    sent = attempts.closings(closed, now)\n"
+                "    batch.work.connection.executemany(sent.sql, sent.rows)\n"
+                '    batch.work.connection.execute("COMMIT")\n'
+                '    batch.work.connection.execute("BEGIN IMMEDIATE")\n'
+                "    batch.write(attempts.leavings(left, now))\n",
             ),
         ),
     ),

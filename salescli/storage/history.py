@@ -59,10 +59,11 @@ def record_all(work: Work, lines: Sequence[Line], *, as_text: bool = False) -> N
     """Add lines in their order, as ``record`` does, by one statement for all."""
     if lines:
         with database.transaction(work.connection):  # in which the next numbers are ours
-            many.write(work.connection, statements(work, lines, database.free_ids(work.connection, "history")))
+            ids = database.free_ids(work.connection, "history")
+            many.write(work.connection, statements(work, lines, ids, as_text=as_text))
 
 
-def statements(work: Work, lines: Sequence[Line], ids: Iterator[int]) -> list[many.Statement]:
+def statements(work: Work, lines: Sequence[Line], ids: Iterator[int], *, as_text: bool = False) -> list[many.Statement]:
     """Return the statements that add lines in their order, under the next ids; the caller holds the transaction."""
     by = {
         "at": time.utc_text(work.now) if as_text else time.stored(work.now),

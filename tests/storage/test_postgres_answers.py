@@ -19,6 +19,7 @@ import pytest
 from salescli.catalogue import actors, records, roles, users
 from salescli.charging import elsewhere, tick_log
 from salescli.errors import NotFound, NotPermitted
+from salescli.gateways.answers import Answer
 from salescli.lists import candidates
 from salescli.lists.changes import ChangeText
 from salescli.lists.filters import Filters
@@ -101,6 +102,9 @@ SELDOM: tuple[Callable[[House], object], ...] = (
     lambda house: attempts.unsent(house.connection, [1, 2, 3]),
     lambda house: attempts.let_go(house.connection, attempts.of_invoice(house.connection, 1)[0]),
     lambda house: attempts.reopen(house.connection, attempts.of_invoice(house.connection, 1)[0], NOW),
+    lambda house: attempts.close(
+        house.connection, attempts.of_invoice(house.connection, 1)[0], "not_sent", Answer("not_sent"), NOW
+    ),
     lambda house: attempts.keep_prepared(house.connection, [(attempts.of_invoice(house.connection, 1)[0], "sb_9")]),
     lambda house: closed_months.fixed(house.connection, 1),
     lambda house: customer_credit.of_customer(house.connection, 1, "EUR"),

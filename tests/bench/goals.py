@@ -63,8 +63,8 @@ _ONE_CORE = (
 )
 _ONE_WRITER = (
     "Eight workers bring 8 answers at a time. They are recorded, and the next 8 claimed, in 18 trips with the writer's"
-    " lock held, as many as 64 would take; the server works for some 2 ms a payment meanwhile. The first payment of a"
-    " tick goes alone, a fifteenth of its time here. Hosts, gateway, network and server share two processors."
+    " lock held, as many as 64 would take. Hosts, gateway, network and server share two processors here, and these are"
+    " the limit: four hosts make as few payments a second with a gateway that answers at once."
 )
 _WHOLE_FILE = (
     "Half of a row's time is Python: each value is checked, so that a bad one is named, the row's digest is made, and"

@@ -27,7 +27,7 @@ from tests.bench.measuring import Command, processes
 
 HOSTS, LATENCIES, TRIPS = (1, 2, 4), (0.0, 0.05, 0.2), (0.0, 0.0005, 0.002)  # seconds
 WORKERS = 8  # of a host: few, since all hosts and the server share the processors of one machine here
-SECONDS = 3  # that a case would take at the most that its workers could
+PAYMENTS = 320  # of a host: beside them the first, which is made alone, counts little
 PAYMENT = "one payment, {hosts} hosts, {latency:.0f} ms gateway, {trip:g} ms a trip"
 COMMANDS = (
     ("orders", "list"), ("orders", "list", "--sort", "-price"), ("orders", "list", "--status", "open"),
@@ -66,7 +66,7 @@ def _hosts(shops: postgres_server.Shops, host: str) -> Iterator[Figure]:
 
 def _rate(shops: postgres_server.Shops, host: str, hosts: int, latency: float, trip: float) -> tuple[float, int]:
     """Return the payments a second that so many hosts make together, and how many there were."""
-    payments = int(SECONDS * hosts * (WORKERS / latency if latency else 150))
+    payments = PAYMENTS * hosts
     name = shops.new()
     url = shops.url(name)
     new_file.create(url, tick.SETTINGS, lambda connection: tick.fill(connection, payments))

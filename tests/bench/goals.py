@@ -78,7 +78,7 @@ _AGAIN = (
     " comes twice and 1 the copy of the database; the peer's loop, in C, reads once."
 )
 _BYTES = (
-    "An order takes 153 bytes, 30 of them the names of what was sold, as they were on that day, and 8 the digest of its"
+    "An order takes 153 bytes, 30 of them the names of what was sold, as they were on that day, 16 the digest of its"
     " line. Its ten indexes take 114, its invoice 59 and the indexes of that 54, facts and totals 85, and customers"
     " with their indexes and the words of their names 111. Times are whole numbers, 5 bytes each; as texts they took"
     " 172 bytes more. The names once for all orders would leave 2.3; the rest is the indexes that lists and reports"

@@ -55,7 +55,7 @@ DIGESTS = {
     "m0025_facts": "52c048443d0e1e9677864bcd75fbdc81bf521047e8d15a21876650af284ee560",
     "m0026_uids": "7dba35fdc09b10b000723e94dea2284a55184826494451b40ff608a8bc2a49f1",
     "m0027_first_pages": "9ef563fd0551289677a586e3683dc55ffe53e4f6921090ddb009a0a19b37e47e",
-    "m0028_whole_numbers": "941bb1544e257739d96e80604656a282da5e3b5e4c466e578c4bea45a26f9161",
+    "m0028_whole_numbers": "364387e8ac6ef619786cd8a539c6880c72b29a841f7febda070d6355bd542316",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0
@@ -173,6 +173,19 @@ def test_every_row_is_kept(old: sqlite3.Connection, house: House) -> None:
             was = {column: as_number(column, value) for column, value in row.items()}
             assert {column: kept[column] for column in row} == was, name
     assert list(totals.differences(old)) == []
+
+
+@pytest.mark.parametrize("damage", ["recurring SET due_at = 'soon'", "orders SET completed_on = '2026-03-0x'"])
+def test_a_text_that_is_no_time_is_not_lost(tmp_path: Path, damage: str) -> None:
+    path = released.put("0.1.0-full", tmp_path / "old.db", LOGIN, version=27)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute(f"UPDATE {damage} WHERE {damage.split()[2]} IS NOT NULL")
+        connection.execute("BEGIN")
+        with pytest.raises(sqlite3.IntegrityError, match="cannot store TEXT value in INTEGER column"):
+            migrate.run(connection)
 
 
 def test_its_rows_are_those_of_a_new_file_with_the_same_story(tmp_path: Path, house: House) -> None:

@@ -55,8 +55,7 @@ _REWRITTEN = (
     (r"\(replace\(([\w.]+), '-', ''\) \+ 0\)", r"\1"),
     (r"datetime\(([\w.]+), seconds \|\| ' seconds'\)", r"datetime(\1 + seconds, 'unixepoch')"),
     (r"([\w.]+) AS (\w+_utc)\b", r"strftime('%Y-%m-%dT%H:%M:%SZ', \1, 'unixepoch') AS \2"),
-    (r"(?<=, )([oie]\.(completed_on|paid_on|day)),", rf"{_MONTH} || '-' || substr(\1, 7, 2) AS \2,"),
-    (r"(?<=\n  )([oie]\.(completed_on|paid_on|day)),", rf"{_MONTH} || '-' || substr(\1, 7, 2) AS \2,"),
+    (r"(?<= )([oie]\.(completed_on|paid_on|day)),", rf"{_MONTH} || '-' || substr(\1, 7, 2) AS \2,"),
 )
 _OFFSETS = """
 DROP TABLE zone_offsets;
@@ -90,8 +89,9 @@ def _rebuild(connection: sqlite3.Connection, table: str, instants: list[str], da
     for column in (*instants, *days):
         create, changed = re.subn(rf"(?<=[ \n]){column} TEXT\b", f"{column} INTEGER", create, count=1)
         assert changed, (table, column)
-    computed = {name: f"CAST(strftime('%s', {name}) AS INTEGER)" for name in instants}
-    computed |= {name: f"CAST(replace({name}, '-', '') AS INTEGER)" for name in days}
+    # Digits become a number; a text that is no time stays one, which the column refuses, so that none is lost.
+    computed = {name: f"coalesce(strftime('%s', {name}), {name})" for name in instants}
+    computed |= {name: f"replace({name}, '-', '')" for name in days}
     steps.rebuild(connection, table, create, computed)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from salescli.lists.changes import ChangeText
 from salescli.lists.columns import Column
 from salescli.storage import engine
+from salescli.storage.clauses import Where
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -129,6 +130,17 @@ class Lines:
         sql = f"SELECT count(*) FROM history h{where}"
         return int(self._connection.execute(sql, self._values).fetchone()[0])
 
+    def first(self, zone: ZoneInfo, limit: int | None) -> tuple[list[dict[str, Any]], int]:
+        """Return the newest lines of a record and the number of all, which are found once for both."""
+        if limit is None:
+            rows = list(self.rows(zone, None))
+            return rows, len(rows)
+        sql = f"SELECT h.id FROM history h WHERE {self._where} ORDER BY {_NEWEST}"
+        found = [row[0] for row in self._connection.execute(sql, self._values)]
+        shown = Where()
+        shown.add("h.id IN ({ids})", ids=found[:limit] or [0])
+        return list(self._read(zone, str(shown), shown.values, _NEWEST)), len(found)
+
     def rows(
         self, zone: ZoneInfo, limit: int | None, *, order: str = _NEWEST, fields: bool = False
     ) -> Iterator[dict[str, Any]]:
@@ -136,17 +148,23 @@ class Lines:
 
         ``order``: another one, of ``order_of``.
         """
+        values = {**self._values, "limit": -1 if limit is None else limit}
+        return self._read(zone, self._where, values, f"{order} LIMIT :limit", fields=fields)
+
+    def _read(
+        self, zone: ZoneInfo, where: str, values: Mapping[str, Any], order: str, *, fields: bool = False
+    ) -> Iterator[dict[str, Any]]:
         found = self._connection.cursor()
         found.row_factory = None  # a dict of a tuple takes a third of the time of one of a Row
         found.execute(
             f"SELECT h.id AS line, {WRITTEN} AS at, {_ABOUT} AS about, {BY} AS by, h.subject,"
             f" h.subject_id AS number, h.what, h.changes, t.text AS reason, h.command FROM {SOURCE}"
-            f" WHERE {self._where} ORDER BY {order} LIMIT :limit",
-            {**self._values, "limit": -1 if limit is None else limit},
+            f" WHERE {where} ORDER BY {order}",
+            values,
         )
         changes = ChangeText(self._connection, zone)
         keys = [name for name, *_ in found.description]
-        for values in found:
-            line = dict(zip(keys, values, strict=True))
+        for one in found:
+            line = dict(zip(keys, one, strict=True))
             more = {"fields": changes.fields(line)} if fields else {}
             yield {**line, "changes": changes.of(line), **more}

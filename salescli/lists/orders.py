@@ -41,7 +41,7 @@ _REFUNDED = (
 
 _UNCONFIRMED = "o.status = 'completed' AND o.confirmed = 0"  # as its index has it
 
-_IN_PARTS = "(o.partial = 1 OR (o.paid_minor > 0 AND o.paid_minor < o.price_minor))"  # sales.orders.Order.in_parts
+IN_PARTS = "(o.partial = 1 OR (o.paid_minor > 0 AND o.paid_minor < o.price_minor))"  # sales.orders.Order.in_parts
 
 VIEW = View(
     name="orders",
@@ -129,9 +129,9 @@ VIEW = View(
         "search": searched("o.customer_id", "o.offer_id", "o.id IN ({number})", "o.source_number IN ({words})"),
     },
     hidden=(  # the arguments of _order_actions
-        f"o.status AS a_status, {_IN_PARTS} AS a_partial, o.confirmed = 1 OR {OF_A_CLOSED_MONTH} AS a_confirmed,"
+        f"o.status AS a_status, {IN_PARTS} AS a_partial, o.confirmed = 1 OR {OF_A_CLOSED_MONTH} AS a_confirmed,"
         " o.manager_id IS NOT NULL AS a_managed,"
-        f" o.status = 'open' AND {_IN_PARTS} AND EXISTS ({UNDER_WAY}) AS a_paying,"
+        f" o.status = 'open' AND {IN_PARTS} AND EXISTS ({UNDER_WAY}) AS a_paying,"
         " o.paid_minor AS a_paid, o.price_minor AS a_price, o.partial_success_ppm AS a_ppm"
     ),
     statuses=lifecycle.ORDER_STATUSES,

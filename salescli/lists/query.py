@@ -99,15 +99,14 @@ def count(
 def _sql(view: View, where: Where, order: Sequence[Term], columns: Sequence[str], page: Page) -> str:
     """Return the query of a page: the ids of its rows, with the joins that these need, then the rows' columns.
 
-    SQLite would else look up all columns of every row that it sorts. All rows, and the few of one record, are fetched
-    at once. A union has no index of ids, so its rows themselves come first.
+    SQLite would else look up all columns of every row that it sorts. All rows are fetched at once. A union has no index
+    of ids, so its rows themselves come first.
     """
     by = f" ORDER BY {', '.join(map(str, order))}"
-    if page.limit is None or page.belonging is not None:
+    if page.limit is None:
         columns = [*columns, *(term.sql for term in order if view.merged)]  # by these SQLite can merge the parts
-        limit = "" if page.limit is None else f" LIMIT {where.bind(page.limit)}"
         shown = ", ".join(columns)
-        return f"SELECT {shown} FROM {view.joined(shown, by, str(where))} WHERE {where}{by}{limit}"
+        return f"SELECT {shown} FROM {view.joined(shown, by, str(where))} WHERE {where}{by}"
     shown, table = ", ".join(columns), view.id.partition(".")[0]
     first = f"FROM {view.joined(by, str(where))} WHERE {where}{by} LIMIT {where.bind(page.limit)}"
     if view.merged:

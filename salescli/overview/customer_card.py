@@ -6,21 +6,18 @@ orders, invoices → ``totals``;  the Action columns, and what can be paid, conf
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice, zip_longest
 from zoneinfo import ZoneInfo
 
-from salescli.charging import pay
 from salescli.gateways import registry
 from salescli.lists import orders, query, recurring
-from salescli.lists.columns import Column, View
+from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
 from salescli.lists.query import Page
 from salescli.rules import permissions
 from salescli.rules.permissions import Actor
 from salescli.sales import customer_credit
-from salescli.sales import orders as sold
 from salescli.storage import engine
-from salescli.storage.clauses import UNDER_WAY
 
 TOTALS = (
     Column("currency", rank=0),
@@ -49,15 +46,32 @@ FROM (
 ) GROUP BY currency ORDER BY currency
 """
 _WAITING = """
-SELECT i.id FROM orders o JOIN invoices i ON i.order_id = o.id JOIN attempts a ON a.invoice_id = i.id
+SELECT i.id FROM attempts a CROSS JOIN invoices i JOIN orders o ON o.id = i.order_id
   JOIN payment_systems p ON p.id = a.payment_system_id
-WHERE o.customer_id = :customer AND a.status = 'live' AND p.gateway = :manual ORDER BY i.id DESC
+WHERE i.id = a.invoice_id AND o.customer_id = :customer AND a.status = 'live' AND p.gateway = :manual
+ORDER BY i.id DESC
+"""
+# Those under way are few of a whole shop: they are found once, not for each order of a customer who has many.
+_AT_REST = """
+o.id NOT IN (SELECT i.order_id FROM attempts a JOIN invoices i ON i.id = a.invoice_id WHERE a.status = 'live')
+"""
+# Of a Declined order, or one that is Completed and confirmed, the Action column has nothing.
+_TO_ACT_ON = f"""
+SELECT o.id, {orders.VIEW.hidden} FROM orders o
+WHERE o.customer_id = :customer AND (o.status = 'open' OR o.status = 'completed' AND o.confirmed = 0)
+ORDER BY o.created_at DESC, o.id DESC
+"""
+# As pay.check_payable has it.
+_UNPAID = f"""
+SELECT o.id, o.payment_system_id FROM orders o
+WHERE o.customer_id = :customer AND {_AT_REST} AND (o.recurring_id IS NULL OR o.payment_number = 1)
+  AND (o.status = 'open' OR o.status = 'declined' AND NOT {orders.IN_PARTS}) ORDER BY o.id DESC
 """
 _REFUNDABLE = f"""
 SELECT o.id, max(CASE WHEN i.gateway_id IS NULL OR p.gateway = :manual THEN 1 ELSE 0 END) AS by_hand
 FROM orders o JOIN invoices i ON i.order_id = o.id LEFT JOIN payment_systems p ON p.id = i.payment_system_id
 WHERE o.customer_id = :customer AND o.status <> 'open' AND i.paid_at IS NOT NULL
-  AND i.refunded_minor < i.amount_minor AND NOT EXISTS ({UNDER_WAY})
+  AND i.refunded_minor < i.amount_minor AND {_AT_REST}
 GROUP BY o.id ORDER BY o.id DESC
 """
 
@@ -86,50 +100,54 @@ def totals(connection: engine.Connection, customer_id: int) -> list[dict[str, ob
 
 
 def commands(
-    connection: engine.Connection, customer_id: int, *, actor: Actor, zone: ZoneInfo, program: str = "salescli"
-) -> list[dict[str, str]]:
-    """Return rows with the keys of COMMANDS: everything the actor may do with the customer's records now.
-
-    The newest record of each action comes first, then the second of each. Words in capitals are placeholders.
-    """
-    suggestions = chain(
-        _of_column(connection, orders.VIEW, ("o.customer_id", customer_id), _OF_AN_ORDER, actor=actor, zone=zone),
-        _of_column(connection, recurring.VIEW, ("r.customer_id", customer_id), _OF_RECURRING, actor=actor, zone=zone),
-        _of_payments(connection, customer_id) if actor.may(permissions.ENTER_ORDERS) else (),
-        _of_refunds(connection, customer_id) if actor.may(permissions.REFUND) else (),
-    )
-    places: dict[str, int] = {}
-    ranked = []
-    for action, record, command in suggestions:
-        places[action] = places.get(action, 0) + 1
-        row = {"action": action, "record": record, "command": f"{program} {command}"}
-        ranked.append((places[action], _ORDER_OF_USE.index(action), row))
-    ranked.sort(key=lambda one: one[:2])
-    return [row for _, _, row in ranked]
-
-
-def _of_column(
     connection: engine.Connection,
-    view: View,
-    belonging: tuple[str, int],
-    texts: dict[str, str],
+    customer_id: int,
+    limit: int | None,
     *,
     actor: Actor,
     zone: ZoneInfo,
-) -> Iterator[Suggestion]:
-    """Yield the actions of a list's Action column (R20)."""
-    key = view.columns[0].key
-    rows = query.select(
-        connection,
-        view,
-        Filters(),
-        Page([view.column(key), view.column("actions")], belonging=belonging),
-        zone=zone,
-        actor=actor,
+    program: str = "salescli",
+) -> tuple[list[dict[str, str]], int]:
+    """Return rows with the keys of COMMANDS, what the actor may do with the customer's records now, and their number.
+
+    The newest record of each action comes first, then the second of each; ``limit`` None returns all. Words in capitals
+    are placeholders.
+    """
+    suggestions = chain(
+        _of_orders(connection, customer_id, actor),
+        _of_recurring(connection, customer_id, actor=actor, zone=zone),
+        _of_payments(connection, customer_id) if actor.may(permissions.ENTER_ORDERS) else (),
+        _of_refunds(connection, customer_id) if actor.may(permissions.REFUND) else (),
     )
-    for row in rows:
+    possible: dict[str, list[Suggestion]] = {action: [] for action in _ORDER_OF_USE}
+    for suggestion in suggestions:
+        possible[suggestion[0]].append(suggestion)
+    ranked = filter(None, chain.from_iterable(zip_longest(*possible.values())))
+    rows = [
+        {"action": action, "record": record, "command": f"{program} {command}"}
+        for action, record, command in islice(ranked, limit)
+    ]
+    return rows, sum(map(len, possible.values()))
+
+
+def _of_orders(connection: engine.Connection, customer_id: int, actor: Actor) -> Iterator[Suggestion]:
+    """Yield what the Action column of the list of orders has (R20), the newest order first."""
+    actions_of = orders.VIEW.column("actions").compute
+    assert actions_of
+    for id, *state in connection.execute(_TO_ACT_ON, {"customer": customer_id}):
+        for action in filter(None, actions_of(actor, *state).split(", ")):
+            yield action, f"order {id}", _OF_AN_ORDER[action].format(id)
+
+
+def _of_recurring(
+    connection: engine.Connection, customer_id: int, *, actor: Actor, zone: ZoneInfo
+) -> Iterator[Suggestion]:
+    """Yield what the Action column of the list of recurring orders has."""
+    columns = [recurring.VIEW.column(key) for key in ("recurring", "actions")]
+    page = Page(columns, belonging=("r.customer_id", customer_id))
+    for row in query.select(connection, recurring.VIEW, Filters(), page, zone=zone, actor=actor):
         for action in filter(None, row["actions"].split(", ")):
-            yield action, f"{key} {row[key]}", texts[action].format(row[key])
+            yield action, f"recurring {row['recurring']}", _OF_RECURRING[action].format(row["recurring"])
 
 
 def _of_payments(connection: engine.Connection, customer_id: int) -> Iterator[Suggestion]:
@@ -137,15 +155,11 @@ def _of_payments(connection: engine.Connection, customer_id: int) -> Iterator[Su
     for row in connection.execute(_WAITING, {"customer": customer_id, "manual": registry.MANUAL}):
         yield "Payment arrived", f"invoice {row['id']}", f"payments confirm {row['id']}"
         yield "Payment did not arrive", f"invoice {row['id']}", f"payments decline {row['id']}"
-    unpaid = "SELECT * FROM orders WHERE customer_id = ? AND status IN ('open', 'declined') ORDER BY id DESC"
-    for order in map(sold.Order.from_row, connection.execute(unpaid, (customer_id,))):
-        if pay.payable(connection, order):
-            through = "" if order.payment_system_id else " --payment-system NAME"
-            yield "Pay", f"order {order.id}", f"orders pay {order.id}{through}"
+    for id, system in connection.execute(_UNPAID, {"customer": customer_id}):
+        yield "Pay", f"order {id}", f"orders pay {id}{'' if system else ' --payment-system NAME'}"
 
 
 def _of_refunds(connection: engine.Connection, customer_id: int) -> Iterator[Suggestion]:
     """Yield the orders that can be refunded; a refund by hand needs a reason (R11)."""
-    for row in connection.execute(_REFUNDABLE, {"customer": customer_id, "manual": registry.MANUAL}):
-        reason = " --reason TEXT" if row["by_hand"] else ""
-        yield "Refund", f"order {row['id']}", f"orders refund {row['id']}{reason}"
+    for id, by_hand in connection.execute(_REFUNDABLE, {"customer": customer_id, "manual": registry.MANUAL}):
+        yield "Refund", f"order {id}", f"orders refund {id}{' --reason TEXT' if by_hand else ''}"

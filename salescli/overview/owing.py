@@ -28,6 +28,7 @@ _ORDERS = f"(SELECT o.*, {_NEXT} AS next_due FROM orders o WHERE {_OWED} AND {{w
 _ALL = _ORDERS.format(which=_OPEN)
 _ADDED_UP = _ORDERS.format(which="status = 'open'")  # as the index that has all the amounts has it
 _IN_PARTS = _ORDERS.format(which=f"{_OPEN} AND id IN (SELECT order_id FROM instalments)")
+_DATED = "next_due IS NOT NULL AND EXISTS (SELECT 1 FROM instalments)"  # without any no order is looked at
 _BY_NUMBER = _ORDERS.format(which=f"id IN (SELECT id FROM orders WHERE {_OPEN})")  # few are looked at for a page
 
 _LEFT = "o.price_minor - o.paid_minor"
@@ -62,13 +63,20 @@ _VIEW = order_list.VIEW._replace(
 COLUMNS = _VIEW.columns
 
 
-def rows(work: Work, filters: Filters, page: Page | None = None, *, overdue: bool = False) -> Iterator[dict[str, Any]]:
+def rows(
+    work: Work, filters: Filters, page: Page | None = None, *, overdue: bool = False, dated: bool = False
+) -> Iterator[dict[str, Any]]:
     """Yield the rows of a page, all without one: the most days late first, then the next due day, then those without.
 
-    ``overdue``: only what was due before today, in the account's zone.
+    ``overdue``: only what was due before today, in the account's zone. ``dated``: only what is due on a day.
     """
     today = _today(work)
-    for row in _found(work, filters, page or Page(COLUMNS), overdue=overdue):
+    page = page or Page(COLUMNS)
+    if dated:
+        found = _selected(work, _view(work, which=_DATED), filters, page)
+    else:
+        found = _found(work, filters, page, overdue=overdue)
+    for row in found:
         if since := row.get("days_late"):
             row["days_late"] = (today - time.day_of(since)).days
         yield row
@@ -76,15 +84,15 @@ def rows(work: Work, filters: Filters, page: Page | None = None, *, overdue: boo
 
 def _found(work: Work, filters: Filters, page: Page, *, overdue: bool) -> Iterator[dict[str, Any]]:
     """Yield the rows of a page: in the order of the list those that are due on a day, then the others by number."""
-
-    def selected(view: View) -> Iterator[dict[str, Any]]:
-        return query.select(work.connection, view, filters, page, zone=work.zone, actor=work.actor)
-
     if overdue or page.sort or page.limit is None:
-        return selected(_view(work, overdue=overdue))
+        return _selected(work, _view(work, overdue=overdue), filters, page)
     due = _view(work, _IN_PARTS, which="next_due IS NOT NULL")
     others = _view(work, _BY_NUMBER, which="next_due IS NULL")._replace(newest_first=("o.id",))
-    return islice(chain(selected(due), selected(others)), page.limit)
+    return islice(chain.from_iterable(_selected(work, view, filters, page) for view in (due, others)), page.limit)
+
+
+def _selected(work: Work, view: View, filters: Filters, page: Page) -> Iterator[dict[str, Any]]:
+    return query.select(work.connection, view, filters, page, zone=work.zone, actor=work.actor)
 
 
 def totals(work: Work, filters: Filters, *, overdue: bool = False) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import pytest
 
 from salescli.catalogue import customers
 from salescli.catalogue.records import index_from
+from salescli.charging import pay
 from salescli.cli import caller
 from salescli.overview import customer_card
 from salescli.sales import invoices, new_attempts, orders
@@ -112,6 +113,22 @@ def test_the_commands_are_those_that_apply_now(sold: Story) -> None:
         ("Check", "orders check 7"), ("Add user", "orders assign 7 LOGIN"), ("Refund", "orders refund 7"),
     }  # fmt: skip
     assert offered(sold, "maria@example.com") == {("Pay", "orders pay 8 --payment-system NAME")}
+
+
+@pytest.mark.parametrize("payment_number", [None, 1, 2])
+@pytest.mark.parametrize("paid", [0, 100])
+@pytest.mark.parametrize("partial", [0, 1])
+@pytest.mark.parametrize("status", ["open", "declined"])
+def test_an_order_is_offered_for_payment_as_the_rule_of_payments_has_it(
+    sold: Story, status: str, partial: int, paid: int, payment_number: int | None
+) -> None:
+    connection = sold.house.connection
+    values: dict[str, Any] = {"status": status, "partial": partial, "paid_minor": paid}
+    if payment_number:
+        database.update(connection, "orders", 4, {"payment_number": 9})  # that of its recurring order so far
+        values |= {"recurring_id": 1, "payment_number": payment_number}
+    database.update(connection, "orders", 6, values)
+    assert (("Pay", "orders pay 6") in offered(sold)) == pay.payable(connection, orders.get(connection, 6))
 
 
 def test_every_command_of_the_card_is_one_that_is_not_refused(sold: Story) -> None:

@@ -48,20 +48,18 @@ def _totals(session: Session, id: int, limit: int | None) -> record_page.Shown:
 
 def _owing(session: Session, id: int, limit: int | None) -> record_page.Shown:
     page = Page(owing.COLUMNS, belonging=("o.customer_id", id))
-    return _cut([row for row in owing.rows(session.work, Filters(), page) if row["due_on"]], limit)
+    return _cut(list(owing.rows(session.work, Filters(), page, dated=True)), limit)
 
 
 def _history(session: Session, id: int, limit: int | None) -> record_page.Shown:
-    lines = history.Lines(session.connection, "customer", id)
-    rows = list(lines.rows(session.zone, limit))
-    return rows, len(rows) if len(rows) != limit else lines.count()
+    return history.Lines(session.connection, "customer", id).first(session.zone, limit)
 
 
 def _commands(session: Session, id: int, limit: int | None) -> record_page.Shown:
-    rows = customer_card.commands(
-        session.connection, id, actor=session.actor, zone=session.zone, program=session.program
+    rows, total = customer_card.commands(
+        session.connection, id, limit, actor=session.actor, zone=session.zone, program=session.program
     )
-    return _cut(rows, limit)
+    return [*rows], total
 
 
 def _cut(rows: Sequence[Mapping[str, Any]], limit: int | None) -> record_page.Shown:

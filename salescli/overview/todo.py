@@ -42,20 +42,25 @@ COLUMNS = (  # with the SQL that sorts the rows of one kind
 # and what the filters look at.
 _OF_THE_ORDER = "o.customer_id, o.offer_id, o.category_id, o.manager_id, o.partial, o.recurring_id, o.source_number"
 _PAID_THROUGH = "(SELECT max(p.payment_system_id) FROM invoices p WHERE p.order_id = o.id AND p.paid_at IS NOT NULL)"
-# By an index in this order, from the first month on that is not closed; a closed one may follow.
+# By an index in this order that has what filters look at, from the first month on that is not closed; a closed one
+# may follow.
 _UNCONFIRMED = f"""
 SELECT 'unconfirmed sale' AS what, o.id AS number, o.paid_minor AS amount, o.currency AS currency,
   NULL AS due, o.completed_at AS since, o.completed_on AS day, {_PAID_THROUGH} AS payment_system_id, {_OF_THE_ORDER}
 FROM orders o WHERE o.status = 'completed' AND o.confirmed = 0 AND o.completed_on >= :open_since
   AND (:all_open = 1 OR NOT {OF_A_CLOSED_MONTH})
 """
-# An order can be confirmed once its success share is paid, rounded half up as in sales/orders.py.
+# An order can be confirmed once its success share is paid, rounded half up as in money.share_of; by an index of those.
+_SUCCESS = (
+    f"o.price_minor / {money.PPM} * o.partial_success_ppm"
+    f" + (o.price_minor % {money.PPM} * o.partial_success_ppm + {money.PPM // 2}) / {money.PPM}"
+)
 _CONFIRMABLE = f"""
 SELECT 'partial order to confirm' AS what, o.id AS number, o.paid_minor AS amount, o.currency AS currency,
   NULL AS due, o.created_at AS since, o.created_at / 86400 AS day, {_PAID_THROUGH} AS payment_system_id,
   {_OF_THE_ORDER}
-FROM orders o WHERE o.status = 'open' AND o.partial = 1 AND NOT EXISTS ({UNDER_WAY})
-  AND o.paid_minor >= (o.price_minor * o.partial_success_ppm + {money.PPM // 2}) / {money.PPM}
+FROM orders o WHERE o.status = 'open' AND o.partial = 1 AND o.paid_minor >= {_SUCCESS}
+  AND NOT EXISTS ({UNDER_WAY})
 """
 # What is left of an order on the first day on which more is due than is paid; ``:today`` is the account's.
 _OF_A_DAY = "instalment due"
@@ -142,8 +147,8 @@ def narrowed(connection: engine.Connection, filters: Filters, zone: ZoneInfo) ->
     return where
 
 
-_FROM = f"CASE t.what WHEN '{_OF_A_DAY}' THEN t.since >= {{day}} ELSE t.since >= {{at}} END"  # a day of the account
-_BEFORE = f"CASE t.what WHEN '{_OF_A_DAY}' THEN t.since < {{day}} ELSE t.since < {{at}} END"
+_BOUND = f"CASE t.what WHEN '{_OF_A_DAY}' THEN {{day}} ELSE {{at}} END"  # the same in all rows of a kind
+_FROM, _BEFORE = f"t.since >= {_BOUND}", f"t.since < {_BOUND}"
 
 
 def _begins(day: date, zone: ZoneInfo) -> int:

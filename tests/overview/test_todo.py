@@ -8,7 +8,7 @@ import shlex
 import shutil
 import sys
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,8 +18,9 @@ from salescli.cli import main
 from salescli.cli.output.contract import sorted_rows
 from salescli.lists.filters import Filters
 from salescli.overview import todo
-from salescli.rules import time
+from salescli.rules import money, time
 from salescli.rules.time import ONE_DAY
+from salescli.sales import orders
 from salescli.storage import database, home
 from tests.story import Story
 from tests.terminal import Run, on_a_terminal
@@ -192,6 +193,33 @@ def test_an_instalment_is_of_its_day_in_any_zone(story: Story, zone: str) -> Non
     for first, last, found in ((day, day, 1), (day - ONE_DAY, day - ONE_DAY, 0), (day + ONE_DAY, None, 0)):
         where = todo.narrowed(connection, Filters(first_day=first, last_day=last), ZoneInfo(zone))
         assert todo.count(connection, where, today=day) == found
+
+
+@pytest.mark.parametrize("price", [1, 3, 999_999, 1_000_001, 7_654_321, 10**14 - 1, 10**14])
+@pytest.mark.parametrize("share", ["0.01", "33.3333", "50", "99.9999", "100"])
+def test_an_order_is_confirmable_from_its_share_on_whatever_its_price(story: Story, price: int, share: str) -> None:
+    connection = story.house.connection
+    story.house.offer("1.00", number="8", partial_min="0.01", partial_success=share)
+    order = story.order("8")
+    least = money.share_of(price, order.partial_success_ppm)
+    for paid in {max(0, least - 1), least, min(least + 1, price)}:
+        values = {"unit_price_minor": price, "price_minor": price, "paid_minor": paid}
+        database.update(connection, "orders", order.id, values)
+        is_listed = bool(_list(story))
+        assert (is_listed, todo.count(connection, today=story.now.date())) == (paid >= least, int(is_listed))
+        assert orders.get(connection, order.id).confirmable == is_listed
+
+
+@pytest.mark.of_files("SQLite's plan")
+def test_what_is_counted_is_found_by_the_indexes_of_todo(story: Story) -> None:
+    where = todo.narrowed(story.house.connection, Filters(last_day=date(2026, 1, 1), least="5"), story.house.zone)
+    statements: list[str] = []
+    story.house.connection.set_trace_callback(statements.append)
+    todo.count(story.house.connection, where, today=story.now.date())
+    story.house.connection.set_trace_callback(None)
+    [statement] = [one for one in statements if "unconfirmed sale" in one]
+    plan = [row["detail"] for row in story.house.connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
+    assert {"orders_confirmable", "orders_unconfirmed"} <= {step.split("INDEX ")[-1].split(" ")[0] for step in plan}
 
 
 def _sold(story: Story, size: int) -> None:

@@ -42,14 +42,14 @@ COLUMNS = (  # with the SQL that sorts the rows of one kind
 # and what the filters look at.
 _OF_THE_ORDER = "o.customer_id, o.offer_id, o.category_id, o.manager_id, o.partial, o.recurring_id, o.source_number"
 _PAID_THROUGH = "(SELECT max(p.payment_system_id) FROM invoices p WHERE p.order_id = o.id AND p.paid_at IS NOT NULL)"
-# By an index in this order that has what filters look at, from the first month on that is not closed; a closed one
-# may follow.
+# By an index in this order that has what filters look at, from the first month on that is not closed. Only where a
+# closed one follows, the month of each is looked at.
 _UNCONFIRMED = f"""
 SELECT 'unconfirmed sale' AS what, o.id AS number, o.paid_minor AS amount, o.currency AS currency,
   NULL AS due, o.completed_at AS since, o.completed_on AS day, {_PAID_THROUGH} AS payment_system_id, {_OF_THE_ORDER}
 FROM orders o WHERE o.status = 'completed' AND o.confirmed = 0 AND o.completed_on >= :open_since
-  AND (:all_open = 1 OR NOT {OF_A_CLOSED_MONTH})
 """
+_OF_OPEN_MONTHS = f"AND NOT {OF_A_CLOSED_MONTH}"
 # An order can be confirmed once its success share is paid, rounded half up as in money.share_of; by an index of those.
 _SUCCESS = (
     f"o.price_minor / {money.PPM} * o.partial_success_ppm"
@@ -111,6 +111,7 @@ _VIEW = View(
         "from": "t.since",
         "before": "t.since",
         "customer": "t.customer_id",
+        "customers": "+t.customer_id",  # of so many that all are looked at sooner than each of theirs
         # +: each kind is read by its own index, in the order of the list
         "offer": "+t.offer_id",
         "category": "+t.category_id",
@@ -165,10 +166,11 @@ def waiting(
     unknown column.
     """
     where = where or Where()
-    values = {**where.values, **_days(work.connection, work.now.astimezone(work.zone).date())}
+    kinds, days = _kinds(work.connection, work.now.astimezone(work.zone).date())
+    values = {**where.values, **days}
 
     def of_kind(what: str, most: int | None) -> Iterator[dict[str, object]]:
-        sql = _sql(_KINDS[what], str(where), [*_terms(what, sort, work.actor), *_ORDER])
+        sql = _sql(kinds[what], str(where), [*_terms(what, sort, work.actor), *_ORDER])
         for row in work.connection.execute(sql, {**values, "limit": -1 if most is None else most}):
             yield _row(dict(row), work.actor, program, work.zone)
 
@@ -218,13 +220,13 @@ def _sql(kind: str, where: str, order: Sequence[str]) -> str:
 def count(connection: engine.Connection, where: Where | None = None, *, today: date) -> int:
     """Return the number of rows."""
     where = where or Where()
-    values = {**where.values, **_days(connection, today)}
-    numbers = (f"(SELECT count(*) FROM ({kind}) t WHERE {where})" for kind in _KINDS.values())
-    return int(connection.execute(f"SELECT {' + '.join(numbers)}", values).fetchone()[0])
+    kinds, days = _kinds(connection, today)
+    numbers = (f"(SELECT count(*) FROM ({kind}) t WHERE {where})" for kind in kinds.values())
+    return int(connection.execute(f"SELECT {' + '.join(numbers)}", {**where.values, **days}).fetchone()[0])
 
 
-def _days(connection: engine.Connection, today: date) -> dict[str, int]:
-    """Return what the queries need: today, the day since which sales may wait, and if no month after it is closed."""
+def _kinds(connection: engine.Connection, today: date) -> tuple[dict[str, str], dict[str, int]]:
+    """Return the query of each kind, and what they need: today, and the day since which sales may wait."""
     open_since = 0
     months = connection.execute("SELECT replace(month, '-', '') + 0 AS number FROM closed_months ORDER BY month")
     closed = [100 * row["number"] for row in months]
@@ -233,8 +235,9 @@ def _days(connection: engine.Connection, today: date) -> dict[str, int]:
         if first is None or first < month:
             break
         open_since = month + 99  # after its last day
-    all_open = max(closed, default=0) <= open_since
-    return {"today": time.day_number(today), "open_since": open_since, "all_open": int(all_open)}
+    unconfirmed = _UNCONFIRMED if max(closed, default=0) <= open_since else f"{_UNCONFIRMED} {_OF_OPEN_MONTHS}"
+    days = {"today": time.day_number(today), "open_since": open_since}
+    return {**_KINDS, "unconfirmed sale": unconfirmed}, days
 
 
 _FIRST_UNCONFIRMED = (

@@ -52,7 +52,11 @@ _FEW_INTO_MANY = (
     "An order changes 8 pages of 4 KiB, in its tables and their indexes, which are read, kept in the journal and"
     " written: 8,000 for 1,000 orders, and half of the time. In an empty file all rows share few pages."
 )
-_ITS_ORDERS = "The customer with the most orders has 2,024 of them, and a page of theirs looks at each."
+_ITS_ORDERS = (
+    "The customer with the most orders has 2,024 of them, which stand on as many pages of the file, and their payments"
+    " on as many more. Of 155 ms on a busy machine 40 are for the sums, 37 to find the history and the failed attempts,"
+    " 25 the newest orders and payments, and 25 what may be refunded."
+)
 _PAYMENT_BYTES = (
     "With its two indexes the line of history takes 890 bytes, the attempt 220, the order 190, the invoice 140 and the"
     " facts 55; the rest are their indexes, whose pages are four fifths full."
@@ -101,12 +105,9 @@ _SORTED = (
     " customer's name or email is looked up for each."
 )
 _TO_DO = (
-    "Of 80 ms, 30 are to look at 15 k open orders in parts, whether enough of each is paid, and 10 to count 246 k"
-    " sales; the rows of the first page take 5."
-)
-_TO_DO_FILTERED = (
-    "By an amount or an offer `todo` looks at each of 246 k sales that nobody confirmed, to count them: the rows of its"
-    " page alone take 5 ms."
+    "By a payment system or by words `todo` looks up the payments, or the numbers, of each of 246 k sales that nobody"
+    " confirmed, to count them: 0.4 to 0.7 s on a busy machine. By any other filter an index has all that it asks for,"
+    " and it takes 0.05 to 0.1 s there."
 )
 _EVENTS = (
     "Which of 839 k lines of history are events is decided from the words and the status of each: 0.6 s, 0.12 of them"
@@ -145,12 +146,12 @@ GOALS: dict[tuple[str, str], Goal] = {
     ("start", "a deep page, by keyset"): Goal(1.5, "the first page"),
     ("sweep", "lists: the worst"): _FIRST_PAGE._replace(why=_TO_DO),
     ("sweep", "lists, unfiltered: the worst"): _FIRST_PAGE._replace(why=_NEXT_MONTH),
-    ("sweep", "lists, two filters: the worst"): _FIRST_PAGE._replace(why=_TO_DO_FILTERED),
+    ("sweep", "lists, two filters: the worst"): _FIRST_PAGE._replace(why=_TO_DO),
     ("sweep", "lists, sorted: the worst"): _FIRST_PAGE._replace(why=_SORTED),
     ("sweep", "lists, all columns: the worst"): _FIRST_PAGE._replace(why=_NEXT_MONTH),
     ("sweep", "record pages: the worst"): _FIRST_PAGE._replace(why=_ITS_ORDERS),
     ("sweep", "first pages, ten times the orders"): Goal(1.5, "a tenth of the orders", why=_SORTED),
-    ("sweep", "todo: the worst"): _COUNT._replace(why=_TO_DO),
+    ("sweep", "todo: the worst"): _COUNT,
     ("sweep", "counts, unfiltered: the worst"): _COUNT._replace(why=_EVENTS),
     ("sweep", "reports, unfiltered: the worst"): Goal(most=0.050, why=_RECURRING),
     ("sweep", "reports of a year: the worst"): Goal(most=0.050, why=_WITHIN_A_YEAR),

@@ -83,7 +83,7 @@ _AGAIN = (
 )
 _BYTES = (
     "An order takes 153 bytes, 30 of them the names of what was sold, as they were on that day, 16 the digest of its"
-    " line. Its ten indexes take 114, its invoice 59 and the indexes of that 54, facts and totals 85, and customers"
+    " line. Its ten indexes take 118, its invoice 59 and the indexes of that 54, facts and totals 85, and customers"
     " with their indexes and the words of their names 111. Times are whole numbers, 5 bytes each; as texts they took"
     " 172 bytes more. The names once for all orders would leave 2.3; the rest is the indexes that lists and reports"
     " read."

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from salescli.lists.columns import Column
@@ -20,6 +20,7 @@ from salescli.reports.dimensions import CONFIRMED, DIMENSIONS, MANAGER, SALE, SA
 from salescli.reports.periods import By
 from salescli.reports.questions import Basis, Query, Question, Rows
 from salescli.storage import database, engine
+from salescli.storage.scratch import Reread
 
 # What an empty commission hides: the sum of those that are known, and how many payments have none.
 COMMISSIONS = (Column("known_commission", "money", shown=False), Column("without_commission", "count", shown=False))
@@ -213,31 +214,22 @@ def beside(found: Statement, before: Statement, compared: Compared) -> dict[Brea
     return result
 
 
-class Stored(Rows):
-    """The rows of a report in a temporary table: read one by one, as often as they are asked for, and kept nowhere."""
+class Stored(Reread[dict[str, Any]]):
+    """The rows of a report in a temporary table: read one by one, as often as they are asked for, and kept nowhere.
+
+    There are fewer than in the table, by week or quarter.
+    """
 
     def __init__(self, connection: engine.Connection, report: Breakdown, table: str) -> None:
+        super().__init__(self._rows)
         self._connection, self._report, self._table = connection, report, table
 
-    def __len__(self) -> int:
-        return sum(1 for _ in self)  # there are fewer than in the table, by week or quarter
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def _rows(self) -> Iterator[dict[str, Any]]:
         share = self._report.share
         with database.sorting(self._connection):
             rows = _read(self._connection, self._report, (f"SELECT * FROM {self._table}", {}))
             for row in map(_with_amounts, periods.merged(rows, self._report.by, _COUNTED)):
                 yield row if share is None else _with_earned(row, share)
-
-    @overload
-    def __getitem__(self, place: int) -> dict[str, Any]: ...
-    @overload
-    def __getitem__(self, place: slice) -> Rows: ...
-    def __getitem__(self, place: int | slice) -> dict[str, Any] | Rows:
-        """Return rows from the beginning, to which all before them are read."""
-        if isinstance(place, int):
-            return next(islice(self, place, None))
-        return self if place == slice(None) else list(islice(self, place.start, place.stop, place.step))
 
 
 class _First(NamedTuple):

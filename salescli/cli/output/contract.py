@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from salescli.lists.columns import Column, named
@@ -16,6 +17,7 @@ FORMATS = ("table", "csv", "json", "ndjson", "md", "ids", "count")
 TABLE_LIMIT = 50  # rows of a table without --limit; files and pipes get all
 RIGHT = ("number", "count", "money", "percent")
 ALL = ("all",)  # --columns all
+HELD_MAX = 5_000  # rows that are sorted in memory
 
 Row = Mapping[str, Any]
 
@@ -98,18 +100,29 @@ def day_text(value: int | str) -> str:
 
 def sorted_rows(
     rows: Iterable[dict[str, Any]], sort: Sequence[str], columns: Sequence[Column], most: int | None = None
-) -> list[dict[str, Any]]:
+) -> Sequence[dict[str, Any]]:
     """Return rows in the order of ``sort``, texts by the alphabet, empty values last; the first ``most``, None: all.
 
-    Raise BadUsage for an unknown column.
+    More than ``HELD_MAX`` wait in a file. Raise BadUsage for an unknown column.
     """
     from heapq import nsmallest  # lists in the database start without these
 
     from salescli.lists import sorting
 
-    if most is not None:
+    if not sort:
+        return (rows if isinstance(rows, Sequence) else list(rows))[:most]
+    if most is not None and most <= HELD_MAX:
         return nsmallest(most, rows, key=sorting.key(sort, columns))  # no more than these are held
-    rows = list(rows)
+    remaining = iter(rows)
+    held = list(islice(remaining, HELD_MAX))
+    if len(held) == HELD_MAX:
+        return sorting.stored(chain(held, remaining), sort, columns)[:most]
+    return _sorted(held, sort, columns)
+
+
+def _sorted(rows: list[dict[str, Any]], sort: Sequence[str], columns: Sequence[Column]) -> list[dict[str, Any]]:
+    from salescli.lists import sorting
+
     for key in reversed(sort):  # a pass for each column compares plain values, not whole rows
         column = named(columns, key.removeprefix("-"), "these rows")
         name, value = column.key, sorting.value_of(column)

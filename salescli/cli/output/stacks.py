@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from salescli.cli.output.contract import Row
@@ -13,6 +14,7 @@ from salescli.reports.periods import By
 PERIODS_MAX = 60  # columns of a chart
 WHOLE = "net"  # the name of columns that are not divided
 SERIES_MAX = 6  # groups with a colour of their own
+_Groups = dict[str, "array[int]"]  # by name, the net in each period
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,30 +68,40 @@ _PERIOD, _CURRENCY = "period", " currency"  # no group has such a name: see _dis
 
 def stacks(rows: Sequence[Row], labels: Sequence[Column], by: By) -> list[Stacks]:
     """Return the columns of a report's rows, the currencies in their order; without labels a column is not divided."""
-    found: dict[str, list[Row]] = {}
+    ends: dict[str, tuple[str, str]] = {}
     for row in rows:
-        found.setdefault(row["currency"], []).append(row)
-    return [_of_currency(currency, found[currency], labels, by) for currency in sorted(found)]
+        first, last = ends.get(row["currency"], (row["period"], row["period"]))
+        ends[row["currency"]] = min(first, row["period"]), max(last, row["period"])
+    shown = {currency: periods.until(last, first, by, PERIODS_MAX) for currency, (first, last) in ends.items()}
+    groups = _groups(rows, labels, shown)
+    return [
+        _of_currency(currency, shown[currency], groups[currency], is_cut=shown[currency][0] > ends[currency][0])
+        for currency in sorted(ends)
+    ]
 
 
-def _of_currency(currency: str, rows: Sequence[Row], labels: Sequence[Column], by: By) -> Stacks:
-    first, last = min(row["period"] for row in rows), max(row["period"] for row in rows)
-    shown = periods.until(last, first, by, PERIODS_MAX)
-    place = {period: at for at, period in enumerate(shown)}
-    groups: dict[str, list[int]] = {}
+def _groups(rows: Iterable[Row], labels: Sequence[Column], shown: Mapping[str, Sequence[str]]) -> dict[str, _Groups]:
+    """Return the net of each group in each period that is shown, by currency."""
+    places = {currency: {period: at for at, period in enumerate(own)} for currency, own in shown.items()}
+    found: dict[str, _Groups] = {currency: {} for currency in shown}
     for row in rows:
-        if row["period"] in place:
+        currency, place = row["currency"], places[row["currency"]].get(row["period"])
+        if place is not None:
             name = " ".join(named_parts(row, labels)) if labels else WHOLE
-            groups.setdefault(name, [0] * len(shown))[place[row["period"]]] += row["net"]
+            found[currency].setdefault(name, array("q", bytes(8 * len(shown[currency]))))[place] += row["net"]
+    return found
+
+
+def _of_currency(currency: str, shown: Sequence[str], groups: _Groups, *, is_cut: bool) -> Stacks:
     ranked = sorted(groups.items(), key=lambda group: (-sum(group[1]), group[0]))
     first_ones, rest = ranked[:SERIES_MAX], ranked[SERIES_MAX:]
     if rest:
         sums = [sum(amounts) for amounts in zip(*(amounts for _, amounts in rest), strict=True)]
-        first_ones.append((f"others ({len(rest)})", sums))
+        first_ones.append((f"others ({len(rest)})", array("q", sums)))
     series: list[Series] = []
     for name, amounts in first_ones:
         series.append(Series(_distinct(name, {one.name for one in series}), tuple(amounts)))
-    return Stacks(currency, tuple(shown), tuple(series), shown[0] > first)
+    return Stacks(currency, tuple(shown), tuple(series), is_cut)
 
 
 def _distinct(name: str, taken: Collection[str]) -> str:

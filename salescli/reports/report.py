@@ -100,12 +100,13 @@ def _question(report: Breakdown, filters: Filters, zone: ZoneInfo, basis: Basis,
     return Question(dimensions, report.counts, filters, zone, basis, cut, sales, weeks)
 
 
-def _answered(connection: engine.Connection, report: Breakdown, query: Query) -> Rows:
-    merged: Rows = list(periods.merged(_read(connection, report, query), report.by, _COUNTED))
+def _answered(connection: engine.Connection, report: Breakdown, query: Query) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a report as they are shown."""
+    rows = periods.merged(_read(connection, report, query), report.by, _COUNTED)
     if report.share == "own":
-        merged = earned.of_own_shares(merged, f"key_{len(report.dimensions)}", _COUNTED)
-    counted = [_with_amounts(row) for row in merged]
-    return counted if report.share is None else [_with_earned(row, report.share) for row in counted]
+        rows = earned.of_own_shares(rows, f"key_{len(report.dimensions)}", _COUNTED)
+    for row in map(_with_amounts, rows):
+        yield row if report.share is None else _with_earned(row, report.share)
 
 
 def _read(connection: engine.Connection, report: Breakdown, query: Query) -> Iterator[dict[str, Any]]:
@@ -190,10 +191,9 @@ def statement(  # noqa: PLR0913 - each is an option of the reports
         )
         queries = {report: found[report] or others.queries[questions[report]] for report in wanted}
         shortened = [] if apart else [report for report in reports if most is not None or (stored and report.by)]
-        cut = [report for report in shortened if _is_cut(report)]
-        first = {report: _first(connection, report, queries[report], most) for report in cut}
+        first = {report: _first(connection, report, queries[report], most) for report in shortened}
         rows = {
-            report: first[report].rows if report in first else _answered(connection, report, queries[report])
+            report: first[report].rows if report in first else list(_answered(connection, report, queries[report]))
             for report in wanted
         }
         between = between or gathered.bridge(connection, questions[_TOTAL], others.paid)
@@ -217,7 +217,7 @@ def beside(found: Statement, before: Statement, compared: Compared) -> dict[Brea
 class Stored(Reread[dict[str, Any]]):
     """The rows of a report in a temporary table: read one by one, as often as they are asked for, and kept nowhere.
 
-    There are fewer than in the table, by week or quarter.
+    There are fewer than in the table by week or quarter, or where each manager has their own share.
     """
 
     def __init__(self, connection: engine.Connection, report: Breakdown, table: str) -> None:
@@ -225,11 +225,8 @@ class Stored(Reread[dict[str, Any]]):
         self._connection, self._report, self._table = connection, report, table
 
     def _rows(self) -> Iterator[dict[str, Any]]:
-        share = self._report.share
-        with database.sorting(self._connection):
-            rows = _read(self._connection, self._report, (f"SELECT * FROM {self._table}", {}))
-            for row in map(_with_amounts, periods.merged(rows, self._report.by, _COUNTED)):
-                yield row if share is None else _with_earned(row, share)
+        with database.sorting(self._connection, at_once=3):  # the temporary tables and their sort have caches, too
+            yield from _answered(self._connection, self._report, (f"SELECT * FROM {self._table}", {}))
 
 
 class _First(NamedTuple):
@@ -238,11 +235,6 @@ class _First(NamedTuple):
     rows: Rows
     left_out: int
     sums: Rows
-
-
-def _is_cut(report: Breakdown) -> bool:
-    """Return whether rows of a report need not all be in memory; those by shares are added up from all of them."""
-    return report.share != "own"
 
 
 def _first(connection: engine.Connection, report: Breakdown, query: Query, most: int | None) -> _First:
@@ -257,11 +249,11 @@ def _first(connection: engine.Connection, report: Breakdown, query: Query, most:
     stored = Stored(connection, report, table)
     if most is None:
         return _First(stored, 0, by_currency)
-    if report.by in periods.MERGED:
+    if report.by in periods.MERGED or report.share == "own":
         rows = iter(stored)
         return _First(list(islice(rows, most)), sum(1 for _ in rows), by_currency)
     first = f"SELECT * FROM {table} t ORDER BY {_order(report)} LIMIT :most"
-    shown = _answered(connection, report, (first, {"most": most}))
+    shown = list(_answered(connection, report, (first, {"most": most})))
     return _First(shown, sum(row["lines"] for row in by_currency) - len(shown), by_currency)
 
 

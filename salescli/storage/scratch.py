@@ -2,6 +2,7 @@
 
 what reads them → ``Reread``
 rows that come once → ``Scratch``: a file without a name, in the order of what they are sorted by → read like the others
+few of them → ``ascending`` → a list
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import pickle
 import sqlite3
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar, overload
 
 Row = TypeVar("Row")
+HELD_MAX = 10_000  # rows that are sorted in memory
 _CACHE_KIB = 500  # rows are written and read one after the other
 
 
@@ -86,3 +88,12 @@ class Scratch(Reread[Row]):
     def _sorted(self) -> Iterator[Row]:
         for (row,) in self._file.execute(f"SELECT row FROM rows ORDER BY {self._order}"):
             yield pickle.loads(row)  # noqa: S301 - of this process
+
+
+def ascending(rows: Iterable[Row], key: Callable[[Row], tuple[int, ...]], values: int) -> Sequence[Row]:
+    """Return rows in the order of their keys, each of so many values: few in memory, many in a file."""
+    remaining = iter(rows)
+    held = list(islice(remaining, HELD_MAX))
+    if len(held) < HELD_MAX:
+        return sorted(held, key=key)
+    return Scratch(chain(held, remaining), key, [False] * values)

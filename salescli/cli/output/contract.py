@@ -17,7 +17,6 @@ FORMATS = ("table", "csv", "json", "ndjson", "md", "ids", "count")
 TABLE_LIMIT = 50  # rows of a table without --limit; files and pipes get all
 RIGHT = ("number", "count", "money", "percent")
 ALL = ("all",)  # --columns all
-HELD_MAX = 5_000  # rows that are sorted in memory
 
 Row = Mapping[str, Any]
 
@@ -103,19 +102,20 @@ def sorted_rows(
 ) -> Sequence[dict[str, Any]]:
     """Return rows in the order of ``sort``, texts by the alphabet, empty values last; the first ``most``, None: all.
 
-    More than ``HELD_MAX`` wait in a file. Raise BadUsage for an unknown column.
+    Many wait in a file. Raise BadUsage for an unknown column.
     """
     from heapq import nsmallest  # lists in the database start without these
 
     from salescli.lists import sorting
+    from salescli.storage import scratch
 
     if not sort:
         return (rows if isinstance(rows, Sequence) else list(rows))[:most]
-    if most is not None and most <= HELD_MAX:
+    if most is not None and most <= scratch.HELD_MAX:
         return nsmallest(most, rows, key=sorting.key(sort, columns))  # no more than these are held
     remaining = iter(rows)
-    held = list(islice(remaining, HELD_MAX))
-    if len(held) == HELD_MAX:
+    held = list(islice(remaining, scratch.HELD_MAX))
+    if len(held) == scratch.HELD_MAX:
         return sorting.stored(chain(held, remaining), sort, columns)[:most]
     return _sorted(held, sort, columns)
 

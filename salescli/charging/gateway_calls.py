@@ -24,11 +24,15 @@ GATHER_BUSY_SECONDS = 5.0  # how long while that keeps no worker waiting
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of one tick: how many payments, how many gateway calls at a time, and whether to stop now."""
+    """Limits of one tick: how many payments, how many gateway calls at a time, and whether to stop now.
+
+    ``ahead``: how many payments are claimed ahead of the calls; None: two for each worker, and ``SPARE_MAX`` at most.
+    """
 
     charges: int | None = None
     workers: int = 32
     stopping: Callable[[], bool] = lambda: False
+    ahead: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,8 @@ class GatewayCalls:
 
     def _spare(self) -> int:
         """Return how many payments are claimed ahead, so that workers have some while others are written."""
-        return min(SPARE_MAX, 2 * self.bounds.limits.workers)
+        limits = self.bounds.limits
+        return min(SPARE_MAX, 2 * limits.workers) if limits.ahead is None else limits.ahead
 
     def answered(self) -> list[tuple[ClaimedPayment, Answer]]:
         """Wait for the next answer, then for others to be recorded with it: longer while no worker waits for that."""

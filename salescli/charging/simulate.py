@@ -32,6 +32,7 @@ from salescli.storage.scratch import Scratch
 from salescli.storage.work import Work
 
 EVERY = timedelta(minutes=5)  # cron's rhythm, as `salescli cron` prints it
+_ONE_BY_ONE = Limits(workers=1, ahead=64)  # the stand-in has one book; few commits for many payments
 _HELD_MAX = 5  # messages kept of a tick that charged nothing
 COLUMNS = (
     Column("recurring", "number", rank=0),
@@ -100,7 +101,7 @@ def run(
             before = _Before.of(connection)
             counts = tick.run(
                 on_copy.at(moment), gateways=gateways, clock_now=moment, accept_clock=True,
-                limits=Limits(workers=1),
+                limits=_ONE_BY_ONE,
             )  # fmt: skip
             rows = _tried(connection, before, moment)
             simulation.rows.extend(rows)

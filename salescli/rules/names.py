@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
 # What nobody sees: soft hyphens, joiners, marks of direction, fillers, variation selectors. They may stand in a name
 # (joiners do in Persian, Hindi and Sinhala), but they distinguish no two.
@@ -15,7 +16,6 @@ INVISIBLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff"
 )
-_INVISIBLE = re.compile(f"[{INVISIBLE}]")
 ALIKE = str.maketrans(
     {
         **dict.fromkeys("’‘ʼʻ´`′＇‛", "'"),
@@ -45,7 +45,12 @@ _MARKS = re.compile("['\u0300-\u036f]+")  # of accents: they decide only between
 
 def visible(value: str) -> str:
     """Return a text without the characters that nobody sees."""
-    return value if value.isascii() else _INVISIBLE.sub("", value)
+    return value if value.isascii() else _invisible().sub("", value)
+
+
+@cache  # to compile it takes a while, and a name of ASCII needs it not
+def _invisible() -> re.Pattern[str]:
+    return re.compile(f"[{INVISIBLE}]")
 
 
 def key(name: str) -> str:

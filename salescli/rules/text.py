@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
 from salescli.errors import BadData
 from salescli.rules import names
@@ -12,17 +13,18 @@ _CARD_DIGITS_MIN = 13
 TEXT_MAX = 500  # characters of a name or comment; a table could not show more
 
 _YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 # The shortest card number has 13 digits, of any script; between two a space or a hyphen of any kind, but no longer dash
 # and no dash between spaces: those stand between two dates, which have 16 digits. What has no width counts as nothing.
 # In the groups that are printed on cards, the digits may be apart by anything, if it is the same each time.
 _NO_WIDTH = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"
 _APART = r"([^\w\s]|_|\s{1,3}|\s[^\w\s]\s)"
-_DIGITS = re.compile(
+_DIGITS = (
     f"(?:\\d[{_NO_WIDTH}]*(?:[ \u00a0\u2000-\u200a\u202f\u2010\u2011\u2212-][{_NO_WIDTH}]*)?){{12,}}\\d"
     rf"|\d{{4}}{_APART}\d{{4}}(?:\1\d{{4}})*\1\d{{1,7}}"
     rf"|\d{{4}}{_APART}\d{{6}}\2\d{{5}}"
 )
+_CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]"
+_compiled = cache(re.compile)  # of the two above: to compile them takes longer than a page of a list, and few need them
 _GROUP = re.compile(r"\d+")
 _DIGIT = re.compile(r"\d")
 _NO_DIGITS = bytes(sorted({*range(256)} - {*b"0123456789"}))
@@ -68,7 +70,7 @@ def free_text(value: str, what: str) -> str:
         return cleaned
     if len(cleaned) > TEXT_MAX:
         raise BadData(f"{what} has {len(cleaned)} characters; at most {TEXT_MAX} are allowed")
-    if not cleaned.isprintable() and (match := _CONTROL.search(cleaned)):
+    if not cleaned.isprintable() and (match := _compiled(_CONTROL).search(cleaned)):
         raise BadData(f"{what} has the control character {match[0]!r}; remove it")
     if holds_card_number(cleaned):
         raise BadData(f"{what} contains what looks like a card number, which is never stored; remove it")
@@ -77,7 +79,7 @@ def free_text(value: str, what: str) -> str:
 
 def searchable(value: str) -> str:
     """Return a search text in the form in which names are stored, with control characters as spaces."""
-    return unicodedata.normalize("NFC", _CONTROL.sub(" ", value))
+    return unicodedata.normalize("NFC", _compiled(_CONTROL).sub(" ", value))
 
 
 def whole_number(value: str, what: str, *, most: int = 1_000_000) -> int:
@@ -127,23 +129,21 @@ def holds_card_number(value: str) -> bool:
 
     That is 13 to 19 digits with a valid Luhn checksum, also next to other digits such as an expiry date.
     """
-    return (
-        len(value) >= _CARD_DIGITS_MIN
-        and not _few_digits(value)
-        and any(_card_number(match[0]) for match in _DIGITS.finditer(value))
-    )
+    return not _few_digits(value) and any(_card_number(match[0]) for match in _compiled(_DIGITS).finditer(value))
 
 
 def _few_digits(value: str) -> bool:
     """Return whether a text surely has fewer than 13 digits: that is found much sooner than a card number."""
+    if len(value) < _CARD_DIGITS_MIN:
+        return True
     if value.isascii():
-        return len(value.encode().translate(None, _NO_DIGITS)) < 13
+        return len(value.encode().translate(None, _NO_DIGITS)) < _CARD_DIGITS_MIN
     return _DIGIT.search(value) is None
 
 
 def masked(value: str) -> str:
     """Return ``value`` with ``(card number)`` in place of each card number: for what is shown, and what others say."""
-    return _DIGITS.sub(_mask, value) if len(value) >= 13 else value
+    return value if _few_digits(value) else _compiled(_DIGITS).sub(_mask, value)
 
 
 def _mask(match: re.Match[str]) -> str:

@@ -2,7 +2,7 @@
 
 database → ``copied`` (no home, every payment system a sandbox) → tick at each moment at which something is due → rows
 
-The database itself is only read, and none of its gateways is called: a stand-in answers in memory.
+The database itself is only read, and none of its gateways is called: a stand-in answers.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from salescli.lists.columns import Column
 from salescli.rules import time
 from salescli.sales import recurring
 from salescli.storage import database, engine, new_file, pages
+from salescli.storage.scratch import Scratch
 from salescli.storage.work import Work
 
 EVERY = timedelta(minutes=5)  # cron's rhythm, as `salescli cron` prints it
@@ -57,7 +58,7 @@ Progress = Callable[[datetime], None]
 class Simulation:
     """What tick did on the copy: a row for each attempt, and its messages when it charged nothing."""
 
-    rows: Rows = field(default_factory=list)
+    rows: Scratch[dict[str, Any]] = field(default_factory=Scratch)
     held: list[str] = field(default_factory=list)
 
     def sums(self) -> dict[str, tuple[int, int]]:
@@ -103,7 +104,7 @@ def run(
                 limits=_ONE_BY_ONE,
             )  # fmt: skip
             rows = _tried(connection, before, moment)
-            simulation.rows += rows
+            simulation.rows.extend(rows)
             if not rows:
                 held = [line for line in counts.for_a_person if line not in simulation.held]
                 simulation.held += held[:_HELD_MAX]

@@ -20,6 +20,7 @@ from salescli.reports.questions import Basis, Rows
 from salescli.reports.report import SHOP, Breakdown, Statement
 from salescli.rules import permissions
 from salescli.storage import database
+from salescli.storage.scratch import Scratch
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +69,16 @@ def found(session: Session, asked: Asked, output: Output) -> Iterator[Found]:
     with ExitStack() as stack:
         stack.enter_context(snapshot(session))
         result = _found(session, asked, output)
-        if _is_read_once(asked, output):
+        if _is_read_later(asked, output):
             result = replace(result, let_go=stack.close)
         else:
             stack.close()
         yield result
 
 
-def _is_read_once(asked: Asked, output: Output) -> bool:
+def _is_read_later(asked: Asked, output: Output) -> bool:
     """Return whether the rows are written as they are read, so that they need not be in memory."""
-    return output.format in ("csv", "json", "ndjson") and not output.sort and not asked.compared
+    return _most(output) is None and not asked.compared
 
 
 def _found(session: Session, asked: Asked, output: Output) -> Found:
@@ -86,16 +87,18 @@ def _found(session: Session, asked: Asked, output: Output) -> Found:
     if asked.compared:
         today = session.now.astimezone(session.zone).date()
         compared = comparison.days_before(filters.first_day, filters.last_day, asked.reports[0].by, today)
-    stored = _is_read_once(asked, output)
-    statement = asked.of(session, filters, None if compared else _most(output), stored=stored)
+        before = asked.of(session, filters._replace(first_day=compared.first, last_day=compared.last), stored=True)
+        before = replace(before, rows={report: Scratch(rows) for report, rows in before.rows.items()})
+    statement = asked.of(session, filters, None if compared else _most(output), stored=True)
     rows = statement.rows
-    if compared:
-        before = asked.of(session, filters._replace(first_day=compared.first, last_day=compared.last))
+    if before and compared:
         rows = report.beside(statement, before, compared)
     listed = len(asked.reports) > 1
     shown = {report: _sorted(rows, report, output, listed=listed)[: limit or None] for report, rows in rows.items()}
-    more = sum(map(len, rows.values())) - sum(map(len, shown.values())) + sum(statement.left_out.values())
-    return Found(shown, statement, before, compared, more if output.limit is None else 0)
+    more = 0
+    if limit is not None and output.limit is None:
+        more = sum(map(len, rows.values())) - sum(map(len, shown.values())) + sum(statement.left_out.values())
+    return Found(shown, statement, before, compared, more)
 
 
 def _most(output: Output) -> int | None:
@@ -144,4 +147,4 @@ def _sorted(rows: Rows, report: Breakdown, output: Output, *, listed: bool) -> R
     wanted = tuple(f"{sign}{keys[name]}" for sign, name in given if keys.get(name))
     if not any(name in keys for _, name in given):
         wanted = output.sort  # names none of its columns, so sorted_rows raises BadUsage
-    return sorted_rows(list(rows), wanted, report.columns) if wanted else rows
+    return sorted_rows(rows, wanted, report.columns, output.row_limit()) if wanted else rows

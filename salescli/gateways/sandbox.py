@@ -268,7 +268,7 @@ class Sandbox:
 
 
 class Rehearsal(Sandbox):
-    """A sandbox in memory for simulations, with a copy of the ledger; nothing is kept (B4).
+    """A sandbox for simulations, with a copy of the ledger; nothing is kept (B4).
 
     ``declined``: uids of the recurring orders whose charges are declined; ``always``: a token used instead of every
     charge's own.
@@ -276,14 +276,14 @@ class Rehearsal(Sandbox):
 
     def __init__(self, book: sqlite3.Connection, declined: AbstractSet[str], always: str | None = None) -> None:
         self._among_others = False
-        self._memory, self._declined, self._always = book, declined, always
+        self._copy, self._declined, self._always = book, declined, always
         self._last_told = book.execute("SELECT coalesce(max(id), 0) FROM entries").fetchone()[0]  # its own are known
 
     @staticmethod
     @contextmanager
     def opened(ledger: Path) -> Iterator[sqlite3.Connection]:
-        """Yield a copy of a ledger in memory, empty if there is none; for one thread at a time."""
-        with closing(sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)) as book:
+        """Yield a copy of a ledger in a file without a name, empty if there is none; for one thread at a time."""
+        with closing(sqlite3.connect("", check_same_thread=False, isolation_level=None)) as book:
             if ledger.exists():
                 with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True)) as real:
                     real.backup(book)
@@ -299,7 +299,7 @@ class Rehearsal(Sandbox):
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        yield self._memory
+        yield self._copy
 
 
 _PAID = """

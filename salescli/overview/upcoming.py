@@ -7,9 +7,10 @@ open orders → their instalments → the same
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,7 +23,7 @@ from salescli.reports.periods import By
 from salescli.rules import time
 from salescli.sales import instalments, recurring
 from salescli.sales.recurring import Recurring
-from salescli.storage import engine
+from salescli.storage import engine, scratch
 from salescli.storage.clauses import ATTEMPTS_MADE
 
 COLUMNS = (
@@ -46,7 +47,7 @@ SUMS = (
     Column("payments", "count", rank=1),
     Column("amount", "money", rank=0),
 )
-Rows = list[dict[str, Any]]
+Rows = Sequence[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +95,18 @@ def payments(
     paused = connection.execute(f"{_PAUSED} AND {where} GROUP BY r.currency ORDER BY r.currency", where.values)
     paused_orders = {row["currency"]: row["orders"] for row in paused}
     where.add("r.next_payment_at < {until}", until=time.stored(until))
-    rows = [
+    charged = (
         _row(payment, row)
         for row in connection.execute(f"{_CHARGED_ORDERS} AND {where}", where.values)
         for payment in expected(Recurring.from_row(row), until, now=now, zone=zone)
         if payment.at >= since
-    ]
-    rows += _instalments(connection, filters, since, until, now=now, zone=zone)
-    rows.sort(key=lambda row: (row["expected_at"], row["recurring"] or 0, row["order"] or 0))
-    return rows, paused_orders
+    )
+    rows = chain(charged, _instalments(connection, filters, since, until, now=now, zone=zone))
+    return scratch.ascending(rows, _place, 3), paused_orders
+
+
+def _place(row: dict[str, Any]) -> tuple[int, int, int]:
+    return row["expected_at"], row["recurring"] or 0, row["order"] or 0
 
 
 def _instalments(

@@ -8,9 +8,11 @@ with the whole one before it: a month with the month before, a day with the day 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any
 
 from salescli.errors import BadUsage
@@ -18,9 +20,12 @@ from salescli.lists.columns import Column
 from salescli.reports import periods
 from salescli.reports.periods import By
 from salescli.reports.questions import Rows
+from salescli.storage.scratch import Reread, Scratch
 
 BESIDE = BEFORE, CHANGE = "_before", "_change"
 _FIGURES = ("count", "money", "percent")
+_NOW, _THEN = 0, 1
+_Given = tuple[dict[str, Any], int, int]  # a row, of which period it is, and its place there
 _LESS = 3  # how much earlier a terminal too narrow leaves out what is beside a figure than the figure
 
 
@@ -101,25 +106,38 @@ def beside(now: Rows, before: Rows, of: Sequence[Column], keys: Sequence[str], c
     Rows stand by period, then currency, then as they came. Figures that are unknown have no difference.
     """
     figures = [column.key for column in of if column.kind in _FIGURES and column.shown]
-    earlier = {_key(row, keys): row for row in _shifted(before, compared)}
-    rows = []
-    for row in now:
-        then = earlier.pop(_key(row, keys)) if _key(row, keys) in earlier else _nothing(row, figures)
-        rows.append(_with(row, then, figures))
-    rows += [_with(_nothing(row, figures), row, figures) for row in earlier.values()]
-    rows.sort(key=lambda row: (row.get("period") or "", row["currency"]))  # stays in the order of each
-    return rows
+    given = chain(
+        ((row, _NOW, place) for place, row in enumerate(now)),
+        ((row, _THEN, place) for place, row in enumerate(_shifted(before, compared))),
+    )
+    groups = Scratch(given, lambda one: _key(one[0], keys), [False] * (2 + len(keys)))
+    pairs = Scratch(_pairs(groups, keys, figures), itemgetter(1, 2, 3, 4), [False] * 4)
+    return Reread(lambda: (row for row, *_ in pairs))
+
+
+def _pairs(groups: Iterable[_Given], keys: Sequence[str], figures: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Yield each group's row with the figures of both, its period and currency, and where it came."""
+    for _, ones in groupby(groups, lambda one: _key(one[0], keys)):
+        found = {when: (row, place) for row, when, place in ones}
+        (then, place) = found.get(_THEN, (None, 0))
+        if _NOW in found:
+            row, place = found[_NOW]
+            pair = _with(row, then or _nothing(row, figures), figures)
+        else:
+            assert then is not None
+            pair = _with(_nothing(then, figures), then, figures)
+        yield pair, pair.get("period") or "", pair["currency"], _NOW if _NOW in found else _THEN, place
 
 
 def _key(row: Mapping[str, Any], keys: Sequence[str]) -> tuple[Any, ...]:
     return (row.get("period"), row["currency"], *(row[key] for key in keys))
 
 
-def _shifted(rows: Rows, compared: Compared) -> Rows:
+def _shifted(rows: Rows, compared: Compared) -> Iterable[dict[str, Any]]:
     """Return the rows of periods under the periods that follow them."""
     if compared.by is None:
         return rows
-    return [{**row, "period": periods.following(row["period"], compared.by)} for row in rows]
+    return ({**row, "period": periods.following(row["period"], compared.by)} for row in rows)
 
 
 def _nothing(row: Mapping[str, Any], figures: Sequence[str]) -> dict[str, Any]:

@@ -5,12 +5,13 @@ users' shares → ``prepare`` → rows by share → ``of_own_shares``: rounded f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from salescli.reports.dimensions import SHARES
-from salescli.reports.questions import Rows
 from salescli.rules import money, sale_shares, time
 from salescli.storage import engine
 
@@ -36,8 +37,16 @@ def of_net(net: int, ppm: int) -> int:
     return earned if net >= 0 else -earned
 
 
-def of_own_shares(rows: Rows, share: str, sums: Sequence[str]) -> Rows:
-    """Return rows by ``share`` as rows without it, ``sums`` added up, with what each share earned."""
+def of_own_shares(rows: Iterable[dict[str, Any]], share: str, sums: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield rows by ``share`` as rows without it, ``sums`` added up, with what each share earned.
+
+    Rows come by period, and those of one period are in memory at a time.
+    """
+    for _, run in groupby(rows, key=itemgetter("period")):
+        yield from _added_up(run, share, sums)
+
+
+def _added_up(rows: Iterable[dict[str, Any]], share: str, sums: Sequence[str]) -> list[dict[str, Any]]:
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
         ppm = row.pop(share)
@@ -46,4 +55,4 @@ def of_own_shares(rows: Rows, share: str, sums: Sequence[str]) -> Rows:
         kept = found.setdefault(key, {**row, **dict.fromkeys(sums, 0), "earned": 0})
         kept.update({name: kept[name] + row[name] for name in sums})
         kept["earned"] += earned
-    return sorted(found.values(), key=lambda row: (row["period"], row["currency"], -row["gross"]))
+    return sorted(found.values(), key=lambda row: (row["currency"], -row["gross"]))

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from salescli.lists.columns import Column
@@ -20,6 +20,7 @@ from salescli.reports.dimensions import CONFIRMED, DIMENSIONS, MANAGER, SALE, SA
 from salescli.reports.periods import By
 from salescli.reports.questions import Basis, Query, Question, Rows
 from salescli.storage import database, engine
+from salescli.storage.scratch import Reread
 
 # What an empty commission hides: the sum of those that are known, and how many payments have none.
 COMMISSIONS = (Column("known_commission", "money", shown=False), Column("without_commission", "count", shown=False))
@@ -99,12 +100,13 @@ def _question(report: Breakdown, filters: Filters, zone: ZoneInfo, basis: Basis,
     return Question(dimensions, report.counts, filters, zone, basis, cut, sales, weeks)
 
 
-def _answered(connection: engine.Connection, report: Breakdown, query: Query) -> Rows:
-    merged: Rows = list(periods.merged(_read(connection, report, query), report.by, _COUNTED))
+def _answered(connection: engine.Connection, report: Breakdown, query: Query) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a report as they are shown."""
+    rows = periods.merged(_read(connection, report, query), report.by, _COUNTED)
     if report.share == "own":
-        merged = earned.of_own_shares(merged, f"key_{len(report.dimensions)}", _COUNTED)
-    counted = [_with_amounts(row) for row in merged]
-    return counted if report.share is None else [_with_earned(row, report.share) for row in counted]
+        rows = earned.of_own_shares(rows, f"key_{len(report.dimensions)}", _COUNTED)
+    for row in map(_with_amounts, rows):
+        yield row if report.share is None else _with_earned(row, report.share)
 
 
 def _read(connection: engine.Connection, report: Breakdown, query: Query) -> Iterator[dict[str, Any]]:
@@ -189,10 +191,9 @@ def statement(  # noqa: PLR0913 - each is an option of the reports
         )
         queries = {report: found[report] or others.queries[questions[report]] for report in wanted}
         shortened = [] if apart else [report for report in reports if most is not None or (stored and report.by)]
-        cut = [report for report in shortened if _is_cut(report)]
-        first = {report: _first(connection, report, queries[report], most) for report in cut}
+        first = {report: _first(connection, report, queries[report], most) for report in shortened}
         rows = {
-            report: first[report].rows if report in first else _answered(connection, report, queries[report])
+            report: first[report].rows if report in first else list(_answered(connection, report, queries[report]))
             for report in wanted
         }
         between = between or gathered.bridge(connection, questions[_TOTAL], others.paid)
@@ -213,31 +214,19 @@ def beside(found: Statement, before: Statement, compared: Compared) -> dict[Brea
     return result
 
 
-class Stored(Rows):
-    """The rows of a report in a temporary table: read one by one, as often as they are asked for, and kept nowhere."""
+class Stored(Reread[dict[str, Any]]):
+    """The rows of a report in a temporary table: read one by one, as often as they are asked for, and kept nowhere.
+
+    There are fewer than in the table by week or quarter, or where each manager has their own share.
+    """
 
     def __init__(self, connection: engine.Connection, report: Breakdown, table: str) -> None:
+        super().__init__(self._rows)
         self._connection, self._report, self._table = connection, report, table
 
-    def __len__(self) -> int:
-        return sum(1 for _ in self)  # there are fewer than in the table, by week or quarter
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        share = self._report.share
-        with database.sorting(self._connection):
-            rows = _read(self._connection, self._report, (f"SELECT * FROM {self._table}", {}))
-            for row in map(_with_amounts, periods.merged(rows, self._report.by, _COUNTED)):
-                yield row if share is None else _with_earned(row, share)
-
-    @overload
-    def __getitem__(self, place: int) -> dict[str, Any]: ...
-    @overload
-    def __getitem__(self, place: slice) -> Rows: ...
-    def __getitem__(self, place: int | slice) -> dict[str, Any] | Rows:
-        """Return rows from the beginning, to which all before them are read."""
-        if isinstance(place, int):
-            return next(islice(self, place, None))
-        return self if place == slice(None) else list(islice(self, place.start, place.stop, place.step))
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        with database.sorting(self._connection, at_once=3):  # the temporary tables and their sort have caches, too
+            yield from _answered(self._connection, self._report, (f"SELECT * FROM {self._table}", {}))
 
 
 class _First(NamedTuple):
@@ -246,11 +235,6 @@ class _First(NamedTuple):
     rows: Rows
     left_out: int
     sums: Rows
-
-
-def _is_cut(report: Breakdown) -> bool:
-    """Return whether rows of a report need not all be in memory; those by shares are added up from all of them."""
-    return report.share != "own"
 
 
 def _first(connection: engine.Connection, report: Breakdown, query: Query, most: int | None) -> _First:
@@ -265,11 +249,11 @@ def _first(connection: engine.Connection, report: Breakdown, query: Query, most:
     stored = Stored(connection, report, table)
     if most is None:
         return _First(stored, 0, by_currency)
-    if report.by in periods.MERGED:
+    if report.by in periods.MERGED or report.share == "own":
         rows = iter(stored)
         return _First(list(islice(rows, most)), sum(1 for _ in rows), by_currency)
     first = f"SELECT * FROM {table} t ORDER BY {_order(report)} LIMIT :most"
-    shown = _answered(connection, report, (first, {"most": most}))
+    shown = list(_answered(connection, report, (first, {"most": most})))
     return _First(shown, sum(row["lines"] for row in by_currency) - len(shown), by_currency)
 
 

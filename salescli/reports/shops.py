@@ -6,12 +6,13 @@ shop -> ``Statement``, for each -> ``together``: every row with its shop, the to
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from salescli.reports.questions import Rows
 from salescli.reports.report import SHOP, Breakdown, Statement
+from salescli.storage.scratch import Scratch
 
 
 def together(statements: Mapping[str, Statement]) -> Statement:
@@ -23,8 +24,7 @@ def together(statements: Mapping[str, Statement]) -> Statement:
     found: dict[Breakdown, Rows] = {}
     for report in next(iter(statements.values())).rows:
         rows = with_shop({shop: statement.rows[report] for shop, statement in statements.items()})
-        rows.sort(key=lambda row: (row["period"] or "", row["currency"], -row["gross"]))
-        found[replace(report, shops=True)] = rows
+        found[replace(report, shops=True)] = Scratch(rows, _order, (False, False, True))
     every = statements.values()
     left_out = Counter[Breakdown]()
     for statement in every:
@@ -38,9 +38,13 @@ def together(statements: Mapping[str, Statement]) -> Statement:
     )
 
 
-def with_shop(rows: Mapping[str, Rows]) -> list[dict[str, Any]]:
-    """Return the rows of all shops, one shop after the other, each with its shop."""
-    return [{SHOP.key: shop, **row} for shop, of_shop in rows.items() for row in of_shop]
+def with_shop(rows: Mapping[str, Rows]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of all shops, one shop after the other, each with its shop."""
+    return ({SHOP.key: shop, **row} for shop, of_shop in rows.items() for row in of_shop)
+
+
+def _order(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return row["period"] or "", row["currency"], row["gross"]
 
 
 def _added(rows: Iterable[dict[str, Any]], also: Sequence[str] = ()) -> Rows:

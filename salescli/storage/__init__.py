@@ -19,6 +19,7 @@ place — where a database may lie
 postgres — a shop on a server
 process — which process this is, and whether another one still runs
 schema — the version of the tables, and SQL that queries share with them
+scratch — rows in no memory: read again and again, or kept and sorted in a private file
 sqlite — a shop in a file: its connection, upgrade and backups
 totals — rebuilds the facts and totals that reports read, and compares them with the rows
 transfer — copies all rows into a database of any engine, and compares them

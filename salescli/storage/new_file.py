@@ -169,6 +169,7 @@ def copy(connection: sqlite3.Connection, path: FilePath) -> None:
         target = sqlite3.connect(f"{of_file.uri(path)}?mode=rw", uri=True)
         try:
             connection.backup(target)
+            connection.execute("PRAGMA shrink_memory")  # it keeps pages that it read; the copy has a cache of its own
         finally:
             target.close()
     except FileExistsError:

@@ -163,7 +163,7 @@ def test_what_holds_charging_back_is_told_once_and_ends_it(story: Story) -> None
     story.subscribed("7")
     limits.turn_off(story.work, "a wrong price")
     with simulated(story, time.parse_time("2026-12-31", story.house.zone)) as (simulation, _):
-        assert simulation.rows == []
+        assert not simulation.rows
         assert len(simulation.held) == 1
         assert "a wrong price" in simulation.held[0]
 

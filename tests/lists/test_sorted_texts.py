@@ -11,6 +11,7 @@ from salescli.lists import query
 from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
 from salescli.lists.query import Page
+from salescli.storage import scratch
 from tests.conftest import House
 
 NAMES = ("Юрій", "Єва", "іван", "Анна", "Ґанна", "Гнат", "Їжак", "Zoe", "Жанна", "Елла")
@@ -74,6 +75,18 @@ def test_the_first_in_memory_are_those_of_all_of_them(sort: tuple[str, ...]) -> 
     whole = sorted_rows(rows, sort, columns)
     for most in (0, 1, 5, len(rows), 100):
         assert sorted_rows(iter(rows), sort, columns, most) == whole[:most]
+
+
+@pytest.mark.parametrize("sort", [("name",), ("-name",), ("of", "-name"), ("-of", "name")])
+@pytest.mark.parametrize("most", [None, 20])
+def test_many_are_sorted_as_few_are(sort: tuple[str, ...], most: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"name": name, "of": number % 3 or None, "row": number} for number, name in enumerate([*NAMES, None] * 3)]
+    columns = (Column("name"), Column("of", "number"))
+    whole = sorted_rows(rows, sort, columns)
+    monkeypatch.setattr(scratch, "HELD_MAX", 3)
+    found = sorted_rows(iter(rows), sort, columns, most)
+    assert not isinstance(found, list)
+    assert list(found) == whole[:most]
 
 
 @pytest.mark.of_files("SQLite's plan")

@@ -112,7 +112,7 @@ def test_rows_that_are_read_one_by_one_are_those_of_the_whole_report(shop: Shop,
         for report, rows in whole.rows.items():
             found = stored.rows[report]
             assert isinstance(found, reports.Stored)
-            assert (list(found), list(found), len(found), found[:1]) == (rows, rows, len(rows), rows[:1])
+            assert (list(found), list(found), len(found), list(found[:1])) == (rows, rows, len(rows), rows[:1])
     assert temporary(connection) == []
 
 

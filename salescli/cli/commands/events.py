@@ -59,7 +59,7 @@ def events_command(
         return
     rows: Iterable[dict[str, Any]] = pages.Again(lambda: _found(session, after, kind, output.row_limit()))
     if output.sort:
-        rows = sorted_rows(list(rows), output.sort, events.COLUMNS)
+        rows = sorted_rows(rows, output.sort, events.COLUMNS)
     render(rows, output.chosen(events.COLUMNS), output, session.zone)
 
 

@@ -6,7 +6,7 @@ FILE -> ``statement.read`` -> ``reconciling.compare`` or, with --apply, ``apply`
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -222,7 +222,7 @@ def _show(session: Session, rows: list[dict[str, Any]], output: Output) -> None:
     print_beside(_advised(shown), output)
 
 
-def _advised(rows: list[dict[str, Any]]) -> Iterator[str]:
+def _advised(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Yield each advice once, with what it is about."""
     about: dict[str, list[str]] = {}
     for row in rows:

@@ -295,7 +295,7 @@ def recurring_report(
             rows = comparison.beside(rows, before, columns, (SHOP.key,) if session.others else (), compared)
             columns = tuple(comparison.columns(columns))
             say(compared.words)
-    rows = sorted_rows(list(rows), output.sort, columns)
+    rows = sorted_rows(rows, output.sort, columns)
     if output.format != "json":
         pages.show_rows(session, rows, columns, output)
         return
@@ -308,7 +308,7 @@ def _recurring(session: Session, first: date | None, last: date | None, by: By |
         name: recurring.report(shop.connection, first, last, by, now=shop.now, zone=shop.zone)
         for name, shop in session.shops.items()
     }
-    return shops.with_shop(found) if session.others else found.popitem()[1]
+    return list(shops.with_shop(found)) if session.others else found.popitem()[1]
 
 
 def _origin(session: Session, asked: Asked, found: Found) -> Origin:
@@ -317,7 +317,7 @@ def _origin(session: Session, asked: Asked, found: Found) -> Origin:
 
 
 def _write_workbook(session: Session, found: Found, asked: Asked, output: Output) -> None:
-    report_workbook.write(found.rows, found.statement, _origin(session, asked, found), output)
+    report_workbook.write(found, _origin(session, asked, found), output)
     report_rows.say_totals(found, output, session.zone)
 
 
@@ -334,4 +334,4 @@ def _write_page(session: Session, found: Found, asked: Asked, output: Output, ah
     by = asked.reports[0].by
     at_a_glance = glance.of_period(session.work, asked.filters, asked.basis, by)
     to_come = glance.ahead(session.work, asked.filters, session.program) if ahead else None
-    report_page.write(found.rows, found.statement, _origin(session, asked, found), output, at_a_glance, to_come)
+    report_page.write(found, _origin(session, asked, found), output, at_a_glance, to_come)

@@ -6,6 +6,7 @@ time where the report has periods -> ``draw`` | a workbook's charts | a page's
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TextIO
@@ -53,7 +54,11 @@ def blocks(rows: Sequence[Row], labels: Sequence[Column]) -> list[Bars]:
     """Return the bars of a report's rows, the currencies in their order; without labels a row is its currency."""
     named = labels or [Column("currency")]
     found: dict[str, list[Row]] = {}
+    numbers = Counter[str]()
     for row in rows:
+        numbers[row["currency"]] += 1
+        if numbers[row["currency"]] > BARS_MAX:
+            continue
         parts = named_parts(row, named)
         drawn = {
             "name": " ".join(parts),
@@ -63,7 +68,7 @@ def blocks(rows: Sequence[Row], labels: Sequence[Column]) -> list[Bars]:
             "net": row["net"],
         }
         found.setdefault(row["currency"], []).append(drawn)
-    return [Bars(currency, tuple(kept[:BARS_MAX]), len(kept)) for currency, kept in sorted(found.items())]
+    return [Bars(currency, tuple(kept), numbers[currency]) for currency, kept in sorted(found.items())]
 
 
 def draw_report(report: Breakdown, rows: Sequence[Row], output: Output, stream: TextIO) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from salescli.lists.columns import Column, named
@@ -98,18 +99,30 @@ def day_text(value: int | str) -> str:
 
 def sorted_rows(
     rows: Iterable[dict[str, Any]], sort: Sequence[str], columns: Sequence[Column], most: int | None = None
-) -> list[dict[str, Any]]:
+) -> Sequence[dict[str, Any]]:
     """Return rows in the order of ``sort``, texts by the alphabet, empty values last; the first ``most``, None: all.
 
-    Raise BadUsage for an unknown column.
+    Many wait in a file. Raise BadUsage for an unknown column.
     """
     from heapq import nsmallest  # lists in the database start without these
 
     from salescli.lists import sorting
+    from salescli.storage import scratch
 
-    if most is not None:
+    if not sort:
+        return (rows if isinstance(rows, Sequence) else list(rows))[:most]
+    if most is not None and most <= scratch.HELD_MAX:
         return nsmallest(most, rows, key=sorting.key(sort, columns))  # no more than these are held
-    rows = list(rows)
+    remaining = iter(rows)
+    held = list(islice(remaining, scratch.HELD_MAX))
+    if len(held) == scratch.HELD_MAX:
+        return sorting.stored(chain(held, remaining), sort, columns)[:most]
+    return _sorted(held, sort, columns)
+
+
+def _sorted(rows: list[dict[str, Any]], sort: Sequence[str], columns: Sequence[Column]) -> list[dict[str, Any]]:
+    from salescli.lists import sorting
+
     for key in reversed(sort):  # a pass for each column compares plain values, not whole rows
         column = named(columns, key.removeprefix("-"), "these rows")
         name, value = column.key, sorting.value_of(column)

@@ -5,7 +5,8 @@ The same statement, cover and drawings as the workbook's; each currency by itsel
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TextIO
@@ -15,6 +16,7 @@ from salescli.cli.output.contract import RIGHT, Output, Row, as_text
 from salescli.cli.output.destination import stream_of
 from salescli.cli.output.page import text
 from salescli.cli.output.report_cover import Origin
+from salescli.cli.output.report_rows import Found
 from salescli.cli.output.stacks import Stacks, stacks
 from salescli.cli.output.terminal import width
 from salescli.lists.columns import Column
@@ -40,8 +42,7 @@ _TO_DO = tuple(column for column in todo.COLUMNS if column.key not in ("contact"
 
 
 def write(
-    found: Mapping[Breakdown, Rows],
-    statement: Statement,
+    found: Found,
     origin: Origin,
     output: Output,
     glance: Glance,
@@ -53,14 +54,17 @@ def write(
         page.begin(stream, title)
         _head(stream, title, origin, glance)
         for sums in glance.sums:
-            _currency(stream, sums, glance, origin, with_chart=not all(report.by and report.labels for report in found))
-        for report, rows in found.items():
+            _currency(
+                stream, sums, glance, origin, with_chart=not all(report.by and report.labels for report in found.rows)
+            )
+        for report, rows in found.rows.items():
             _breakdown(stream, report, rows, output, origin)
         if ahead:
             _ahead(stream, ahead, origin)
-        _tie_out(stream, statement)
+        _tie_out(stream, found.statement)
         _origin(stream, origin)
         page.end(stream)
+        found.let_go()
 
 
 def _head(stream: TextIO, title: str, origin: Origin, glance: Glance) -> None:
@@ -139,33 +143,60 @@ def _breakdown(stream: TextIO, report: Breakdown, rows: Rows, output: Output, or
             _drawing(stream, f"Net by {report.by}", drawn, origin.zone)
     stream.write('<div class="card">\n')
     columns, figures = page_compared.narrowed(columns)
-    if figures and rows:
+    seen = _Seen.of(columns, rows, origin.zone)
+    if figures and seen.rows:
         stream.write(page_compared.NOTE)
-    unknown = [] if output.columns else _unknown(columns, rows)
+    unknown = [] if output.columns else seen.unknown
     columns = [column for column in columns if column.key not in unknown]
-    bar = svg.bar_of(rows) if columns and len({row["currency"] for row in rows}) < len(rows) else None
+    bar = svg.bar_between(seen.ends) if columns and len(seen.ends) < seen.rows else None
     bar_at = sum(column in report.groups for column in columns)
-    widths = _widths(columns, rows, origin)
+    widths = [seen.pixels(column) for column in columns]
     write = partial(page.write_table, stream, columns, zone=origin.zone, bar=bar, bar_at=bar_at, widths=widths)
     below = page_compared.below(figures, origin.zone)
     write(rows=rows[:_ROWS_SHOWN], below=below)
-    if rest := rows[_ROWS_SHOWN:]:
-        stream.write(f"<details><summary>{_more(len(rest))}</summary>\n")
-        write(rows=rest, below=below)
+    if seen.rows > _ROWS_SHOWN:
+        stream.write(f"<details><summary>{_more(seen.rows - _ROWS_SHOWN)}</summary>\n")
+        write(rows=rows[_ROWS_SHOWN:], below=below)
         stream.write("</details>\n")
     if unknown:
         stream.write(f'<p class="note">{" and ".join(unknown)}: unknown</p>\n')
     stream.write("</div>\n</section>\n")
 
 
-def _unknown(columns: Sequence[Column], rows: Rows) -> list[str]:
-    """Return the amounts that no row has: a column of nothing takes the room of the others."""
-    found = []
-    for key in (column.key for column in columns if column.kind == "money"):
-        amounts = {row[key] for row in rows}
-        if None in amounts and amounts <= {None, 0}:  # in a row of nothing, 0 is known
-            found.append(key)
-    return found
+@dataclass(slots=True)
+class _Seen:
+    """What must be known of all rows before the first is written.
+
+    ``ends``: of each currency the lowest and the highest net, 0 among them. ``unknown``: the amounts that no row has: a
+    column of nothing takes the room of the others. ``widest``: of each column with numbers its widest cell.
+    """
+
+    rows: int
+    ends: dict[str, tuple[int, int]]
+    unknown: list[str]
+    widest: dict[str, int]
+
+    @classmethod
+    def of(cls, columns: Sequence[Column], rows: Rows, zone: ZoneInfo) -> _Seen:
+        """Read the rows once."""
+        amounts: dict[str, set[int | None]] = {column.key: set() for column in columns if column.kind == "money"}
+        widest = {column.key: width(column.key) for column in columns if column.kind in RIGHT}
+        wide = [column for column in columns if column.kind in RIGHT]
+        number, ends = 0, dict[str, tuple[int, int]]()
+        for row in rows:
+            number += 1
+            low, high = ends.get(row["currency"], (0, 0))
+            ends[row["currency"]] = min(low, row["net"]), max(high, row["net"])
+            for key, found in amounts.items():
+                found.add(row[key] and 1)  # in a row of nothing, 0 is known
+            for column in wide:
+                widest[column.key] = max(widest[column.key], width(numbers.grouped(as_text(column, row, zone))))
+        unknown = [key for key, found in amounts.items() if None in found and found <= {None, 0}]
+        return cls(number, ends, unknown, widest)
+
+    def pixels(self, column: Column) -> int:
+        """Return how wide a column is, so that a table and its folded rest are aligned; 0: as it needs."""
+        return int(self.widest[column.key] * 8.2) + 24 if column.key in self.widest else 0
 
 
 def _more(number: int) -> str:
@@ -174,18 +205,6 @@ def _more(number: int) -> str:
 
 def _title(report: Breakdown) -> str:
     return report.name.replace("-", " ").capitalize() + (f" and {report.by}" if report.by else "")
-
-
-def _widths(columns: Sequence[Column], rows: Rows, origin: Origin) -> list[int]:
-    """Return how many pixels the numbers of each column take, so that a table and its folded rest are aligned."""
-    found = []
-    for column in columns:
-        if column.kind not in RIGHT:
-            found.append(0)
-            continue
-        texts = [numbers.grouped(as_text(column, row, origin.zone)) for row in rows]
-        found.append(int(max(map(width, [column.key, *texts])) * 8.2) + 24)
-    return found
 
 
 # What is to come

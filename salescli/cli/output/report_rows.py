@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 
+def _nothing() -> None:
+    """Let nothing go: all is read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """Reports to show: the rows of each, what they tie to, what they are compared with, and how many rows are more."""
@@ -34,7 +38,7 @@ class Found:
     before: Statement | None = None
     compared: Compared | None = None
     more: int = 0  # than a table shows, unless a person set the limit
-    let_go: Callable[[], None] | None = None  # of the database, once rows that are read one by one have been read
+    let_go: Callable[[], None] = _nothing  # of the database, once rows that are read one by one have been read
 
     @property
     def footer(self) -> dict[str, Any]:
@@ -49,10 +53,8 @@ class Found:
 
 def write(found: Found, columns: Sequence[Column], rows: Iterable[Row], output: Output, zone: ZoneInfo) -> None:
     """Write the rows of one list in one format: JSON as one object with the totals, else the totals beside them."""
-    if found.let_go is not None:
-        rows = _followed_by(found.let_go, rows)
     if output.format == "json":
-        write_json(rows, found.footer, columns, output)
+        write_json(rows, found.footer, columns, output, found.let_go)
         return
 
     def under(stream: TextIO) -> None:
@@ -62,15 +64,10 @@ def write(found: Found, columns: Sequence[Column], rows: Iterable[Row], output: 
         if footer.is_below(output):
             stream.write("\n")
             report_footer.write(found.statement, output, zone, stream)
+        found.let_go()
 
     render(rows, columns, output, zone, under)
     say_totals(found, output, zone)
-
-
-def _followed_by(let_go: Callable[[], None], rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield rows, and let the database go after the last: whoever reads the output may take their time."""
-    yield from rows
-    let_go()
 
 
 def write_tables(found: Found, output: Output, zone: ZoneInfo) -> None:
@@ -89,6 +86,7 @@ def write_tables(found: Found, output: Output, zone: ZoneInfo) -> None:
             stream.write("\n")
         if footer.is_below(output):
             report_footer.write(found.statement, output, zone, stream)
+        found.let_go()
     say_left_out(left_out)
     say_totals(found, output, zone)
 
@@ -98,7 +96,13 @@ def _chart(report: Breakdown, rows: Rows, output: Output) -> Callable[[TextIO], 
     return partial(chart.draw_report, report, rows, output) if output.chart else None
 
 
-def write_json(rows: Iterable[Row], more: Mapping[str, Any], columns: Sequence[Column], output: Output) -> None:
+def write_json(
+    rows: Iterable[Row],
+    more: Mapping[str, Any],
+    columns: Sequence[Column],
+    output: Output,
+    let_go: Callable[[], None] = _nothing,
+) -> None:
     """Write an object as JSON: its ``rows``, one by one, and what is more of it."""
     with stream_of(output) as stream:
         number = 0
@@ -108,6 +112,7 @@ def write_json(rows: Iterable[Row], more: Mapping[str, Any], columns: Sequence[C
         stream.write("\n  ]" if number else '{\n  "rows": []')
         rest = json.dumps(more, ensure_ascii=False, indent=2)
         stream.write(f",{rest[1:]}\n" if more else "\n}\n")
+        let_go()
 
 
 def say_totals(found: Found, output: Output, zone: ZoneInfo) -> None:

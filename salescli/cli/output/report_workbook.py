@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from salescli.cli.output import chart, report_cover
 from salescli.cli.output.contract import Output
 from salescli.cli.output.destination import bytes_of
 from salescli.cli.output.report_cover import Origin
-from salescli.reports.questions import Rows
-from salescli.reports.report import Breakdown, Statement
+from salescli.cli.output.report_rows import Found
 
 
-def write(found: Mapping[Breakdown, Rows], statement: Statement, origin: Origin, output: Output) -> None:
+def write(found: Found, origin: Origin, output: Output) -> None:
     """Write the breakdowns with their tie-out and the columns of --columns to ``--xlsx FILE``."""
     from salescli.cli.output import workbook
 
     title = f"{report_cover.TITLE}: {output.title.removeprefix('reports ')}"
     with bytes_of(output) as stream, workbook.writing(stream, origin.zone, title) as book:
-        book.cover(list(report_cover.facts(origin)), report_cover.tables(statement))
-        for report, rows in found.items():
+        book.cover(list(report_cover.facts(origin)), report_cover.tables(found.statement))
+        for report, rows in found.rows.items():
             columns = output.among(report.columns)
             book.sheet(report.name, columns, rows)
-        book.charts({report.name: chart.of_report(report, rows) for report, rows in found.items()})
+        book.charts({report.name: chart.of_report(report, rows) for report, rows in found.rows.items()})
+        found.let_go()

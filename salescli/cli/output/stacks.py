@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from salescli.cli.output.contract import Row
@@ -66,30 +67,56 @@ _PERIOD, _CURRENCY = "period", " currency"  # no group has such a name: see _dis
 
 def stacks(rows: Sequence[Row], labels: Sequence[Column], by: By) -> list[Stacks]:
     """Return the columns of a report's rows, the currencies in their order; without labels a column is not divided."""
-    found: dict[str, list[Row]] = {}
+    ends: dict[str, tuple[str, str]] = {}
     for row in rows:
-        found.setdefault(row["currency"], []).append(row)
-    return [_of_currency(currency, found[currency], labels, by) for currency in sorted(found)]
+        first, last = ends.get(row["currency"], (row["period"], row["period"]))
+        ends[row["currency"]] = min(first, row["period"]), max(last, row["period"])
+    shown = {currency: periods.until(last, first, by, PERIODS_MAX) for currency, (first, last) in ends.items()}
+    places = {currency: {period: at for at, period in enumerate(own)} for currency, own in shown.items()}
+    sums: dict[str, Counter[str]] = {currency: Counter() for currency in ends}
+    for currency, name, _, net in _placed(rows, labels, places):
+        sums[currency][name] += net
+    ranked = {currency: sorted(own, key=lambda name: (-own[name], name)) for currency, own in sums.items()}
+    amounts = _amounts(_placed(rows, labels, places), ranked, shown)
+    return [
+        Stacks(
+            currency,
+            tuple(shown[currency]),
+            tuple(_series(ranked[currency], amounts[currency])),
+            cut=shown[currency][0] > ends[currency][0],
+        )
+        for currency in sorted(ends)
+    ]
 
 
-def _of_currency(currency: str, rows: Sequence[Row], labels: Sequence[Column], by: By) -> Stacks:
-    first, last = min(row["period"] for row in rows), max(row["period"] for row in rows)
-    shown = periods.until(last, first, by, PERIODS_MAX)
-    place = {period: at for at, period in enumerate(shown)}
-    groups: dict[str, list[int]] = {}
+_Placed = Iterator[tuple[str, str, int, int]]  # currency, group, place of the period, net
+
+
+def _placed(rows: Iterable[Row], labels: Sequence[Column], places: Mapping[str, Mapping[str, int]]) -> _Placed:
+    """Yield what is drawn of each row whose period is shown."""
     for row in rows:
-        if row["period"] in place:
-            name = " ".join(named_parts(row, labels)) if labels else WHOLE
-            groups.setdefault(name, [0] * len(shown))[place[row["period"]]] += row["net"]
-    ranked = sorted(groups.items(), key=lambda group: (-sum(group[1]), group[0]))
-    first_ones, rest = ranked[:SERIES_MAX], ranked[SERIES_MAX:]
-    if rest:
-        sums = [sum(amounts) for amounts in zip(*(amounts for _, amounts in rest), strict=True)]
-        first_ones.append((f"others ({len(rest)})", sums))
+        place = places[row["currency"]].get(row["period"])
+        if place is not None:
+            yield row["currency"], " ".join(named_parts(row, labels)) if labels else WHOLE, place, row["net"]
+
+
+def _amounts(
+    placed: _Placed, ranked: Mapping[str, Sequence[str]], shown: Mapping[str, Sequence[str]]
+) -> dict[str, list[list[int]]]:
+    """Return the net in each period of the first groups of each currency, and of the others together."""
+    ranks = {currency: {name: at for at, name in enumerate(own[:SERIES_MAX])} for currency, own in ranked.items()}
+    found = {currency: [[0] * len(shown[currency]) for _ in own[: SERIES_MAX + 1]] for currency, own in ranked.items()}
+    for currency, name, place, net in placed:
+        found[currency][ranks[currency].get(name, SERIES_MAX)][place] += net
+    return found
+
+
+def _series(ranked: Sequence[str], amounts: Sequence[Sequence[int]]) -> list[Series]:
     series: list[Series] = []
-    for name, amounts in first_ones:
-        series.append(Series(_distinct(name, {one.name for one in series}), tuple(amounts)))
-    return Stacks(currency, tuple(shown), tuple(series), shown[0] > first)
+    others = [f"others ({len(ranked) - SERIES_MAX})"] if len(ranked) > SERIES_MAX else []
+    for name, own in zip((*ranked[:SERIES_MAX], *others), amounts, strict=True):
+        series.append(Series(_distinct(name, {one.name for one in series}), tuple(own)))
+    return series
 
 
 def _distinct(name: str, taken: Collection[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
 
 from salescli.cli.output.contract import Row
@@ -18,12 +18,11 @@ _LABELS = 6  # periods that are named below the columns
 _LINES = 4
 
 
-def bar_of(rows: Sequence[Row]) -> Callable[[Row], str]:
-    """Return a function that draws the net of a row in a cell, on a scale for each currency, zero included."""
-    ends: dict[str, tuple[int, int]] = {}
-    for row in rows:
-        low, high = ends.get(row["currency"], (0, 0))
-        ends[row["currency"]] = min(low, row["net"]), max(high, row["net"])
+def bar_between(ends: Mapping[str, tuple[int, int]]) -> Callable[[Row], str]:
+    """Return a function that draws the net of a row in a cell.
+
+    ``ends``: the lowest and the highest net of each currency, 0 among them, since each has its scale.
+    """
 
     def bar(row: Row) -> str:
         low, high = ends[row["currency"]]

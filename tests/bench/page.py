@@ -21,10 +21,20 @@ WIDTH = 80  # of every page
 _PACKAGES = ("duckdb", "pandas", "sqlite-utils", "beanquery")
 _GROWING = (
     ("start", "list of 50, against sqlite-utils"),
+    ("start", "list of 50, peak memory"),
     ("lists", "orders, all time"),
+    ("lists", "orders, one month, as a command"),
+    ("lists", "orders, peak memory"),
     ("reports", "by-offer, all time"),
     ("reports", "by-offer, one month"),
     ("reports", "by-offer, manager"),
+    ("reports", "details, all time"),
+    ("reports", "details, one month"),
+    ("tick", "page reads, nothing due"),
+    ("tick", "fsyncs, nothing due"),
+    ("tick", "nothing due"),
+    ("tick", "many due, of each"),
+    ("tick", "peak memory, many due"),
     ("import", "orders from CSV, per line of the file"),
     ("import", "peak memory"),
     ("export", "all orders as CSV, per order"),
@@ -125,22 +135,27 @@ def _paragraph(*parts: str) -> str:
 
 
 def _is_shown(run: Told) -> Callable[[Told], bool]:
-    """Return what tells whether a figure stands in the table: of the run's size, of its largest file, or of none."""
+    """Return what tells whether a figure stands in the table.
+
+    It is of the run's size, of its largest file, or of none, or of a bench that was not run at that size.
+    """
     largest = max(figure["orders"] for figure in run["figures"] if not _is_of_payments(figure))
+    of_size = {figure["bench"] for figure in run["figures"] if figure["orders"] == run["orders"]}
 
     def is_shown(figure: Told) -> bool:
         bench, metric, orders = figure["bench"], figure["metric"], figure["orders"]
         if metric.endswith(_MEMORY) and not metric.startswith("any command"):
             return False  # of each command there is one: the page names the one that takes most
         of_reports = bench == "reports" and (orders == largest or metric.endswith("as a command"))
-        return _is_of_payments(figure) or of_reports or bool(orders == run["orders"])
+        return _is_of_payments(figure) or of_reports or orders == run["orders"] or bench not in of_size
 
     return is_shown
 
 
 def _is_of_payments(figure: Told) -> bool:
     """Return whether a figure is of as many payments as its case takes, whatever the file holds."""
-    return bool(figure["bench"] == "tick" or figure["metric"].startswith("one payment"))
+    metric = str(figure["metric"])
+    return metric.startswith("one payment") or metric == "bytes of a payment"
 
 
 def _condensed(figures: Sequence[Told]) -> Iterator[tuple[Told, str]]:

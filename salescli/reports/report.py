@@ -20,7 +20,7 @@ from salescli.reports.dimensions import CONFIRMED, DIMENSIONS, MANAGER, SALE, SA
 from salescli.reports.periods import By
 from salescli.reports.questions import Basis, Query, Question, Rows
 from salescli.storage import database, engine
-from salescli.storage.scratch import Reread
+from salescli.storage.scratch import Readable
 
 # What an empty commission hides: the sum of those that are known, and how many payments have none.
 COMMISSIONS = (Column("known_commission", "money", shown=False), Column("without_commission", "count", shown=False))
@@ -214,17 +214,16 @@ def beside(found: Statement, before: Statement, compared: Compared) -> dict[Brea
     return result
 
 
-class Stored(Reread[dict[str, Any]]):
+class Stored(Readable[dict[str, Any]]):
     """The rows of a report in a temporary table: read one by one, as often as they are asked for, and kept nowhere.
 
     There are fewer than in the table by week or quarter, or where each manager has their own share.
     """
 
     def __init__(self, connection: engine.Connection, report: Breakdown, table: str) -> None:
-        super().__init__(self._rows)
         self._connection, self._report, self._table = connection, report, table
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[dict[str, Any]]:
         with database.sorting(self._connection, at_once=3):  # the temporary tables and their sort have caches, too
             yield from _answered(self._connection, self._report, (f"SELECT * FROM {self._table}", {}))
 

@@ -1,6 +1,6 @@
 """Rows in no memory: read as often as they are asked for, from where they lie or from a private file.
 
-what reads them → ``Reread``
+what reads them → ``Reread``, a ``Readable``
 rows that come once → ``Scratch``: a file without a name, in the order of what they are sorted by → read like the others
 few of them → ``ascending`` → a list
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import pickle
 import sqlite3
 import weakref
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, TypeVar, overload
@@ -19,14 +20,11 @@ HELD_MAX = 10_000  # rows that are sorted in memory
 _CACHE_KIB = 500  # rows are written and read one after the other
 
 
-class Reread(Sequence[Row]):
-    """Rows that ``read`` begins to read anew each time; a part of them is read to its end and no further."""
+class Readable(Sequence[Row]):
+    """Rows that are read anew each time, from ``__iter__``; a part of them is read to its end and no further."""
 
-    def __init__(self, read: Callable[[], Iterator[Row]]) -> None:
-        self._read = read
-
-    def __iter__(self) -> Iterator[Row]:
-        return self._read()
+    @abstractmethod
+    def __iter__(self) -> Iterator[Row]: ...
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -47,7 +45,17 @@ class Reread(Sequence[Row]):
         return Reread(lambda: islice(self, place.start, place.stop, place.step))
 
 
-class Scratch(Reread[Row]):
+class Reread(Readable[Row]):
+    """Rows that ``read`` begins to read anew each time."""
+
+    def __init__(self, read: Callable[[], Iterator[Row]]) -> None:
+        self._read = read
+
+    def __iter__(self) -> Iterator[Row]:
+        return self._read()
+
+
+class Scratch(Readable[Row]):
     """Rows in a file that nobody else sees and that goes with them, in the order of their keys.
 
     ``descending``: for each value of a key, a number or a text, whether larger ones come first; None is last. Rows with
@@ -60,14 +68,14 @@ class Scratch(Reread[Row]):
         key: Callable[[Row], Sequence[Any]] = lambda row: (),
         descending: Sequence[bool] = (),
     ) -> None:
-        super().__init__(self._sorted)
         self._key = key
         names = [f"key_{place}" for place in range(len(descending))]
         orders = [
             f"{name} IS NULL, {name}{' DESC' if down else ''}" for name, down in zip(names, descending, strict=True)
         ]
         self._order = ", ".join((*orders, "id"))
-        self._file = sqlite3.connect("", isolation_level=None)  # has no name that others could find
+        # It has no name that others could find. Rows that nobody needs may be noticed, and closed, in any thread.
+        self._file = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         weakref.finalize(self, self._file.close)
         self._file.execute("PRAGMA temp_store = FILE")  # what is sorted lies in a file, too
         self._file.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
@@ -85,7 +93,7 @@ class Scratch(Reread[Row]):
     def __len__(self) -> int:
         return int(self._file.execute("SELECT count(*) FROM rows").fetchone()[0])
 
-    def _sorted(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[Row]:
         for (row,) in self._file.execute(f"SELECT row FROM rows ORDER BY {self._order}"):
             yield pickle.loads(row)  # noqa: S301 - of this process
 

@@ -6,6 +6,7 @@ import tracemalloc
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -80,3 +81,14 @@ def test_nobody_finds_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     found = Scratch(rows())
     assert len(found) == MANY
     assert not list(tmp_path.iterdir())
+
+
+def test_any_thread_may_be_the_last_that_needs_them() -> None:
+    failed: list[object] = []
+    held = [Scratch(rows(10))]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("sys.unraisablehook", failed.append)
+        last = Thread(target=held.clear)
+        last.start()
+        last.join()
+    assert (held, failed) == ([], [])

@@ -19,8 +19,8 @@ from salescli.lists.filters import Filters, clauses
 from salescli.lists.instalments import NEXT_DUE
 from salescli.rules import money, permissions, time
 from salescli.rules.permissions import Actor
-from salescli.storage import engine
-from salescli.storage.clauses import OF_A_CLOSED_MONTH, UNDER_WAY, Where, compared, searched
+from salescli.storage import engine, totals
+from salescli.storage.clauses import OF_A_CLOSED_MONTH, OF_FLAGS, UNDER_WAY, Where, compared, searched
 from salescli.storage.work import Work
 
 if TYPE_CHECKING:
@@ -221,8 +221,21 @@ def count(connection: engine.Connection, where: Where | None = None, *, today: d
     """Return the number of rows."""
     where = where or Where()
     kinds, days = _kinds(connection, today)
-    numbers = (f"(SELECT count(*) FROM ({kind}) t WHERE {where})" for kind in kinds.values())
-    return int(connection.execute(f"SELECT {' + '.join(numbers)}", {**where.values, **days}).fetchone()[0])
+    numbers = {what: f"(SELECT count(*) FROM ({kind}) t WHERE {where})" for what, kind in kinds.items()}
+    if not where.texts:
+        numbers["unconfirmed sale"] = _UNCONFIRMED_BY_TOTALS
+    return int(connection.execute(f"SELECT {' + '.join(numbers.values())}", {**where.values, **days}).fetchone()[0])
+
+
+# All sales that nobody confirmed are far more than are shown: the totals of reports have their number.
+_SALES_BY_TOTALS = (
+    "SELECT coalesce(sum(t.orders), 0) FROM totals t WHERE t.dimension = 'manager'"
+    f" AND {OF_FLAGS['status']} = 'completed' AND {OF_FLAGS['confirmed'].format(v=0)}"
+)
+_UNCONFIRMED_BY_TOTALS = (
+    f"({_SALES_BY_TOTALS} AND t.grain = {totals.ALL_TIME})"
+    f" - ({_SALES_BY_TOTALS} AND t.grain = {totals.MONTH} AND t.period IN (SELECT month FROM closed_months))"
+)
 
 
 def _kinds(connection: engine.Connection, today: date) -> tuple[dict[str, str], dict[str, int]]:

@@ -18,17 +18,9 @@ from salescli.reports.dimensions import ALL, SALE, SALES
 from salescli.reports.questions import Query, Question, view
 from salescli.rules import time
 from salescli.storage import engine
-from salescli.storage.clauses import OF_AN_ORDER, Where, searched
+from salescli.storage.clauses import OF_AN_ORDER, OF_FLAGS, Where, searched
 from salescli.storage.totals import SUMS
 
-# The filters that totals carry as well: what they look at is in the flags of both, of a table `t`.
-OF_FLAGS: Mapping[str, str] = {
-    "status": "CASE t.flags >> 4 WHEN 0 THEN 'open' WHEN 1 THEN 'completed' WHEN 2 THEN 'declined' ELSE 'refund' END",
-    "confirmed": "t.flags >> 4 IN (1, 3) AND t.flags >> 1 & 1 = {v}",
-    "payment_type": "t.flags >> 2 & 1 IN ({v})",
-    "kind": "t.flags >> 3 & 1 IN ({v})",
-    "currency": "t.currency",
-}
 _FILTERS: Mapping[str, str] = {
     **OF_FLAGS,
     "customer": "t.customer_id",

@@ -12,12 +12,11 @@ from zoneinfo import ZoneInfo
 
 from salescli.lists.filters import Filters, clauses, given
 from salescli.reports import by_facts
-from salescli.reports.by_facts import OF_FLAGS
 from salescli.reports.dimensions import SALE, SALES, STORED, Stored
 from salescli.reports.periods import Piece, pieces
 from salescli.reports.questions import Query, Question, view
 from salescli.storage import engine, totals
-from salescli.storage.clauses import Where
+from salescli.storage.clauses import OF_FLAGS, Where
 from salescli.storage.totals import SUMS
 
 

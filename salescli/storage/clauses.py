@@ -29,6 +29,16 @@ class Where:
         return " AND ".join(self.texts) or "1 = 1"
 
 
+# The filters that facts and totals carry, both as a table `t`: what they look at is in the flags.
+OF_FLAGS = {
+    "status": "CASE t.flags >> 4 WHEN 0 THEN 'open' WHEN 1 THEN 'completed' WHEN 2 THEN 'declined' ELSE 'refund' END",
+    "confirmed": "t.flags >> 4 IN (1, 3) AND t.flags >> 1 & 1 = {v}",
+    "payment_type": "t.flags >> 2 & 1 IN ({v})",
+    "kind": "t.flags >> 3 & 1 IN ({v})",
+    "currency": "t.currency",
+}
+
+
 def month_of(day: str) -> str:
     """Return SQL for the month of a stored day, ``2026-03``; NULL stays NULL."""
     return f"substr({day}, 1, 4) || '-' || substr({day}, 5, 2)"

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -235,14 +236,18 @@ def _sold(story: Story, size: int) -> None:
     )
 
 
-def _steps(story: Story) -> int:
-    """Return how many steps SQLite's machine takes for the first ten things to do."""
+def _steps(story: Story, ask: Callable[[Story], object] = lambda story: list(todo.waiting(story.work, 10))) -> int:
+    """Return how many steps SQLite's machine takes for an answer, such as the first ten things to do."""
     counted = itertools.count()
     connection = story.house.connection
     connection.set_progress_handler(lambda: next(counted) and None, 1)
-    list(todo.waiting(story.work, 10))
+    ask(story)
     connection.set_progress_handler(None, 1)
     return next(counted)
+
+
+def _counted(story: Story) -> int:
+    return todo.count(story.house.connection, today=story.now.date())
 
 
 @pytest.mark.of_files("SQLite's steps")
@@ -253,6 +258,19 @@ def test_the_first_things_cost_the_same_however_many_there_are(story: Story) -> 
     few = _steps(story)
     _sold(story, 1000)
     assert _steps(story) < 1.2 * few
+
+
+@pytest.mark.of_files("SQLite's steps")
+def test_sales_of_a_month_are_counted_as_soon_however_many_there_are(story: Story) -> None:
+    story.house.offer("9.00")
+    story.house.customer()
+    _sold(story, 10)
+    few = _steps(story, _counted)
+    story.house.connection.execute("UPDATE orders SET completed_on = 20200101")
+    _sold(story, 1000)
+    story.house.connection.execute("UPDATE orders SET completed_on = 20200101")
+    assert _steps(story, _counted) < 1.2 * few
+    assert _counted(story) == 1010
 
 
 def test_sales_of_closed_months_are_neither_listed_nor_walked(story: Story) -> None:

@@ -128,6 +128,20 @@ def test_many_orders_beside_far_more_are_counted_at_once(shop: Shop, monkeypatch
     assert steps(house, lambda: load(house, *others)) > 2 * took, "what the triggers take, row by row"
 
 
+def test_new_orders_are_counted_without_a_look_at_those_there(house: House) -> None:
+    def counted() -> int:
+        last = max_id(house)
+        with database.transaction(house.connection):
+            house.connection.execute("DELETE FROM facts WHERE order_id = ?", (last,))
+            return steps(house, lambda: count_from(house.connection, last))
+
+    load(house, *({"order": f"A{n}", "status": "refund"} for n in range(20)))
+    few = counted()
+    load(house, *({"order": f"B{n}", "status": "refund"} for n in range(600)))
+    assert counted() < 1.2 * few
+    assert list(totals.differences(house.connection)) == []
+
+
 def test_a_payment_or_refund_of_a_stored_order_is_counted_by_the_triggers(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

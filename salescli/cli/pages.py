@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -19,6 +19,7 @@ from salescli.lists.filters import Filters
 from salescli.lists.query import Page
 from salescli.rules import permissions
 from salescli.rules.lifecycle import ORDER_STATUSES
+from salescli.storage.reread import Reread
 
 
 class ListCommand(click.Command):
@@ -63,13 +64,15 @@ def show(session: Session, view: View, filters: Filters, output: Output, *, afte
     is_table = output.format == "table"
     # One more row shows whether a table continues; counting the rest is slow.
     page = Page(columns, output.sort, limit and limit + is_table, after)
-    found = Again(lambda: query.select(session.connection, view, filters, page, zone=session.zone, actor=session.actor))
+    found = Reread(
+        lambda: query.select(session.connection, view, filters, page, zone=session.zone, actor=session.actor)
+    )
     if not is_table or limit is None:
         number = render(found, columns, output, session.zone)
         if is_table and not number and after is None:
             say(_why_empty(session, view, filters))
         return
-    rows = list(found)
+    rows = list(iter(found))  # of what has a length, list() asks for it first, which would read all twice
     render(rows[:limit], columns, output, session.zone)
     if not rows and after is None:
         say(_why_empty(session, view, filters))
@@ -78,19 +81,6 @@ def show(session: Session, view: View, filters: Filters, output: Output, *, afte
 
         last = shlex.quote(str(rows[limit - 1][view.columns[0].key]))
         say(f"there are more {view.name}; continue with --after {last}, or show all with --limit 0")
-
-
-class Again:
-    """Rows that are read from the database as often as they are asked for, as a long table does, and kept nowhere.
-
-    Should one change meanwhile, a line of the table may be wider than the others.
-    """
-
-    def __init__(self, read: Callable[[], Iterator[dict[str, Any]]]) -> None:
-        self._read = read
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return self._read()
 
 
 # The list of a noun -> the command that adds the first record, and the permission that it needs
@@ -110,9 +100,9 @@ _OF_THE_FILE = "; the period is of the configuration file: salescli config show;
 
 def _why_empty(session: Session, view: View, filters: Filters) -> str:
     """Return why a list shows nothing, and what to do about it."""
-    if query.count(session.connection, view, Filters(), zone=session.zone):
+    if query.exists(session.connection, view, Filters(), zone=session.zone):
         others = filters._replace(kind=())
-        if filters.kind == ("regular",) and query.count(session.connection, view, others, zone=session.zone):
+        if filters.kind == ("regular",) and query.exists(session.connection, view, others, zone=session.zone):
             return f"these {view.name} belong to recurring orders; show them with --kind all"
         of_file = filters.first_day and options.is_configured("month")
         return f"no {view.name} match the filters{_OF_THE_FILE if of_file else ''}"

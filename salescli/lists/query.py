@@ -89,11 +89,23 @@ def count(
     where = clauses(connection, view, filters, zone=zone)
     if belonging is not None:
         where.add(f"{belonging[0]} = {{id}}", id=belonging[1])
-    rows = view.joined(str(where)) + (f" WHERE {where}" if where.texts else "")  # without one SQLite counts no rows
+    rows = _rows(view, where)
     if view.merged:  # a limit of all: else SQLite would write down the rows of all parts first
         rows = f"(SELECT 1 FROM {rows} LIMIT -1)"
     sql = f"SELECT count(*) FROM {rows}"
     return int(connection.execute(sql, where.values).fetchone()[0])
+
+
+def exists(connection: engine.Connection, view: View, filters: Filters, *, zone: ZoneInfo) -> bool:
+    """Return whether any row passes the filters."""
+    where = clauses(connection, view, filters, zone=zone)
+    sql = f"SELECT 1 FROM {_rows(view, where)} LIMIT 1"
+    return connection.execute(sql, where.values).fetchone() is not None
+
+
+def _rows(view: View, where: Where) -> str:
+    """Return the rows that are counted; without a condition SQLite need not read them."""
+    return view.joined(str(where)) + (f" WHERE {where}" if where.texts else "")
 
 
 def _sql(view: View, where: Where, order: Sequence[Term], columns: Sequence[str], page: Page) -> str:

@@ -241,7 +241,9 @@ def _schema(connection: engine.Connection) -> Iterator[Finding]:
 
 
 def _integrity(connection: engine.Connection) -> Iterator[Finding]:
-    for damage in pages.damages(connection, _FINDINGS_MAX):
+    with database.sorting(connection):  # the check holds memory of its own
+        damages = list(pages.damages(connection, _FINDINGS_MAX))
+    for damage in damages:
         yield Finding("database", damage, _BROKEN)
 
 

@@ -20,7 +20,8 @@ from salescli.lists.columns import Column
 from salescli.reports import periods
 from salescli.reports.periods import By
 from salescli.reports.questions import Rows
-from salescli.storage.scratch import Reread, Scratch
+from salescli.storage.reread import Reread
+from salescli.storage.scratch import Scratch
 
 BESIDE = BEFORE, CHANGE = "_before", "_change"
 _FIGURES = ("count", "money", "percent")

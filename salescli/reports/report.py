@@ -20,7 +20,7 @@ from salescli.reports.dimensions import CONFIRMED, DIMENSIONS, MANAGER, SALE, SA
 from salescli.reports.periods import By
 from salescli.reports.questions import Basis, Query, Question, Rows
 from salescli.storage import database, engine
-from salescli.storage.scratch import Readable
+from salescli.storage.reread import Readable
 
 # What an empty commission hides: the sum of those that are known, and how many payments have none.
 COMMISSIONS = (Column("known_commission", "money", shown=False), Column("without_commission", "count", shown=False))

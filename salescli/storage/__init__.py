@@ -18,8 +18,9 @@ pages — the size of a database, and what is damaged in it
 place — where a database may lie
 postgres — a shop on a server
 process — which process this is, and whether another one still runs
+reread — rows in no memory: read as often as they are asked for
 schema — the version of the tables, and SQL that queries share with them
-scratch — rows in no memory: read again and again, or kept and sorted in a private file
+scratch — rows that come once and are too many for memory, sorted in a private file
 sqlite — a shop in a file: its connection, upgrade and backups
 totals — rebuilds the facts and totals that reports read, and compares them with the rows
 transfer — copies all rows into a database of any engine, and compares them

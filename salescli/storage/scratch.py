@@ -1,7 +1,6 @@
-"""Rows in no memory: read as often as they are asked for, from where they lie or from a private file.
+"""Rows that come once and are too many for memory: kept and sorted in a private file.
 
-what reads them → ``Reread``, a ``Readable``
-rows that come once → ``Scratch``: a file without a name, in the order of what they are sorted by → read like the others
+rows → ``Scratch``: a file without a name, in the order of what they are sorted by → read as often as they are asked for
 few of them → ``ascending`` → a list
 """
 
@@ -10,49 +9,14 @@ from __future__ import annotations
 import pickle
 import sqlite3
 import weakref
-from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import Any, TypeVar, overload
+from typing import Any
 
-Row = TypeVar("Row")
+from salescli.storage.reread import Readable, Row
+
 HELD_MAX = 10_000  # rows that are sorted in memory
 _CACHE_KIB = 500  # rows are written and read one after the other
-
-
-class Readable(Sequence[Row]):
-    """Rows that are read anew each time, from ``__iter__``; a part of them is read to its end and no further."""
-
-    @abstractmethod
-    def __iter__(self) -> Iterator[Row]: ...
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __bool__(self) -> bool:
-        return any(True for _ in self)
-
-    @overload
-    def __getitem__(self, place: int) -> Row: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[Row]: ...
-    def __getitem__(self, place: int | slice) -> Row | Sequence[Row]:
-        """Return rows from the beginning, to which all before them are read."""
-        if isinstance(place, int):
-            return next(islice(self, place, None))
-        if place == slice(None):
-            return self
-        return Reread(lambda: islice(self, place.start, place.stop, place.step))
-
-
-class Reread(Readable[Row]):
-    """Rows that ``read`` begins to read anew each time."""
-
-    def __init__(self, read: Callable[[], Iterator[Row]]) -> None:
-        self._read = read
-
-    def __iter__(self) -> Iterator[Row]:
-        return self._read()
 
 
 class Scratch(Readable[Row]):

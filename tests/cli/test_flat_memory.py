@@ -22,7 +22,7 @@ from salescli.reports import comparison, earned, shops
 from salescli.reports.comparison import Compared
 from salescli.reports.report import BREAKDOWNS, Statement
 from salescli.storage import scratch
-from salescli.storage.scratch import Reread
+from salescli.storage.reread import Reread
 
 UTC = ZoneInfo("UTC")
 BY_OFFER = next(report for report in BREAKDOWNS if report.name == "by-offer").split("month")

@@ -20,7 +20,9 @@ from salescli.cli.output import table
 from salescli.cli.output.contract import RIGHT, Output
 from salescli.cli.output.table import write_table
 from salescli.cli.output.terminal import escaped, width
+from salescli.lists import query
 from salescli.lists.columns import Column, Kind
+from tests.story import Story
 
 COLUMNS = [Column("name"), Column("count", "number"), Column("note")]
 cells = st.one_of(
@@ -99,7 +101,9 @@ import sys
 from zoneinfo import ZoneInfo
 from salescli.cli.output.contract import Output
 from salescli.cli.output.table import write_table
+from salescli.lists import query
 from salescli.lists.columns import Column, Kind
+from tests.story import Story
 
 write_table([{{"name": "Олена"}}], [Column("name")], Output(), ZoneInfo("UTC"), sys.stdout)
 assert {_METADATA!r} not in sys.modules
@@ -154,3 +158,18 @@ def test_of_a_long_table_few_rows_are_in_memory() -> None:
     write_table(Rows(), [Column("id", "number")], Output(), ZoneInfo("UTC"), stream)
     assert len(stream.getvalue().splitlines()) == 10_002
     assert most < 4_500
+
+
+def test_the_rows_of_a_page_are_read_once(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    story.house.offer("49.00", number="7")
+    story.order("7")
+    read: list[object] = []
+    select = query.select
+
+    def selected(*given: Any, **named: Any) -> Iterator[dict[str, Any]]:
+        read.append(given)
+        return select(*given, **named)
+
+    monkeypatch.setattr(query, "select", selected)
+    assert "49.00" in story.house.run("orders", "list").out
+    assert len(read) == 1

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from salescli.storage import scratch
-from salescli.storage.scratch import Reread, Scratch
+from salescli.storage.reread import Reread
+from salescli.storage.scratch import Scratch
 
 MANY = 5_000
 

@@ -17,6 +17,7 @@ from salescli.cli.session import Session, pass_session
 from salescli.errors import BadUsage
 from salescli.notices import events
 from salescli.rules import permissions, suggest
+from salescli.storage.reread import Reread
 
 _LOOKS_SECONDS = 1.0
 
@@ -57,7 +58,7 @@ def events_command(
     if output.format == "count" and output.limit is None:
         click.echo(events.count(session.connection, after or 0, kind))
         return
-    rows: Iterable[dict[str, Any]] = pages.Again(lambda: _found(session, after, kind, output.row_limit()))
+    rows: Iterable[dict[str, Any]] = Reread(lambda: _found(session, after, kind, output.row_limit()))
     if output.sort:
         rows = sorted_rows(rows, output.sort, events.COLUMNS)
     render(rows, output.chosen(events.COLUMNS), output, session.zone)

@@ -21,6 +21,7 @@ from salescli.rules import numbers, permissions, suggest, time
 from salescli.sales import invoices, orders, recurring
 from salescli.storage import engine
 from salescli.storage.history import SUBJECTS
+from salescli.storage.reread import Reread
 
 # Subject -> how its record is found, as in other commands. Imports and the file have no single record.
 _FINDERS: dict[str, Callable[[engine.Connection, str], int]] = {
@@ -93,7 +94,7 @@ def history_command(
             lines.rows(session.zone, None, fields=fields), output.sort, history.COLUMNS, limit
         )
     else:
-        rows = pages.Again(lambda: lines.rows(session.zone, limit, order=order, fields=fields))
+        rows = Reread(lambda: lines.rows(session.zone, limit, order=order, fields=fields))
     number = render(rows, columns, output, session.zone)
     if output.format == "table" and output.limit is None and number == limit:
         which = _AS_WRITTEN.get(output.sort, "first")

@@ -19,6 +19,7 @@ from salescli.lists.query import Page
 from salescli.overview import owing
 from salescli.rules import permissions
 from salescli.sales import instalments, order_edit, orders
+from salescli.storage.reread import Reread
 
 _TOTALS = (
     Column("totals", "whole"),
@@ -49,7 +50,7 @@ def list_owing(session: Session, overdue: bool, filters: Filters, output: Output
     sums = owing.totals(session.work, filters, overdue=overdue)
     number, limit = sum(row["orders"] for row in sums), output.row_limit()
     page = Page(output.chosen(owing.COLUMNS), output.sort, limit)
-    rows = pages.Again(lambda: owing.rows(session.work, filters, page, overdue=overdue))
+    rows = Reread(lambda: owing.rows(session.work, filters, page, overdue=overdue))
     if output.format == "count" and limit is None:
         click.echo(number)
     else:

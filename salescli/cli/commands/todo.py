@@ -15,6 +15,7 @@ from salescli.cli.session import Session, pass_session
 from salescli.lists.filters import Filters
 from salescli.overview import todo
 from salescli.rules import permissions
+from salescli.storage.reread import Reread
 
 
 @click.command("todo", cls=pages.ListCommand, columns=todo.COLUMNS)
@@ -41,7 +42,7 @@ def todo_command(session: Session, filters: Filters, output: Output) -> None:
     if output.format == "count":
         click.echo(todo.count(session.connection, where, today=today))
         return
-    rows: Iterable[dict[str, Any]] = pages.Again(
+    rows: Iterable[dict[str, Any]] = Reread(
         lambda: todo.waiting(session.work, limit, where=where, sort=output.sort, program=session.program)
     )
     number = render(rows, output.chosen(todo.COLUMNS), output, session.zone)

@@ -105,6 +105,10 @@ _TO_DO = (
     " payment system or by words it looks up the payments, or the numbers, of each of 246 k sales that nobody"
     " confirmed, to count them: 0.4 to 0.7 s on a busy machine."
 )
+_NARROWED = (
+    "To read by time or by the words, `payments ledger` counts the entries that the words find, up to 10,000. `todo`"
+    " counts what a filter leaves of 246 k unconfirmed sales, in an index of 15 MB."
+)
 _EVENTS = (
     "Which of 839 k lines of history are events is decided from the words and the status of each; a fifth of the"
     " time is to read the lines. The history itself is counted in 32 ms."
@@ -143,7 +147,7 @@ GOALS: dict[tuple[str, str], Goal] = {
     ("start", "a deep page, by keyset"): Goal(1.5, "the first page"),
     ("sweep", "lists: the worst"): _FIRST_PAGE._replace(why=_NEXT_MONTH),
     ("sweep", "lists, unfiltered: the worst"): _FIRST_PAGE._replace(why=_NEXT_MONTH),
-    ("sweep", "lists, two filters: the worst"): _FIRST_PAGE._replace(why=_TO_DO),
+    ("sweep", "lists, two filters: the worst"): _FIRST_PAGE._replace(why=_NARROWED),
     ("sweep", "lists, sorted: the worst"): _FIRST_PAGE._replace(why=_SORTED),
     ("sweep", "lists, all columns: the worst"): _FIRST_PAGE._replace(why=_NEXT_MONTH),
     ("sweep", "record pages: the worst"): _FIRST_PAGE._replace(why=_ITS_ORDERS),

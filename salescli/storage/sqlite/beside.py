@@ -22,7 +22,7 @@ from salescli.storage import database, engine, files, lock
 LONG_BYTES = 8_000_000  # of a file to be written in: from here on, readers would wait a second
 _COST_OF_COPYING = 200  # so many bytes are copied in less time than one is read and written
 _BLOCK = 1 << 20  # bytes that are copied at once
-_CACHE_KIB = 6_000  # of pages in memory: nobody waits while they are written out, so that few are enough
+_CACHE_KIB = 4_000  # of pages in memory: nobody waits while they are written out, so that few are enough
 _SPACE = 8  # bytes that one of the file may take on the disk, with what sorts it
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import salescli
 from tests.bench.figures import amount, short
-from tests.bench.goals import FREE, GOALS, REPORT, Goal
+from tests.bench.goals import FREE, GOALS, ON_SERVER, REPORT, Goal
 
 PAGE = Path(salescli.__file__).with_name("docs") / "performance.md"
 WIDTH = 80  # of every page
@@ -215,9 +215,12 @@ def _reasons(figures: Sequence[Told]) -> Iterator[str]:
 
 
 def _goal(figure: Told) -> Goal:
-    """Return the goal of a figure: its own row, or that of its kind of report."""
-    of_reports = (goal for goal in (REPORT, FREE) if figure["bench"] == "reports" and figure["limit"] == goal.limit)
-    return GOALS.get((figure["bench"], figure["metric"])) or next(of_reports, Goal())
+    """Return the goal of a figure: its own row, or that of its kind of question."""
+    of_kind = (goal for goal in _OF_KIND.get(figure["bench"], ()) if figure["limit"] == goal.limit)
+    return GOALS.get((figure["bench"], figure["metric"])) or next(of_kind, Goal())
+
+
+_OF_KIND = {"reports": (REPORT, FREE), "postgres": (ON_SERVER,)}
 
 
 def _growth(figures: Sequence[Told]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from tests.bench import database, exporting, instructions, on_server, page, swee
 from tests.bench.cases import Case, sample, swept
 from tests.bench.counted import counted
 from tests.bench.figures import Figure, amount, short
-from tests.bench.goals import FREE, GOALS
+from tests.bench.goals import FREE, GOALS, ON_SERVER
 
 METRICS = {
     "start": {"list of 50, against sqlite-utils", "help", "completion", "a deep page, by keyset"},
@@ -173,7 +173,18 @@ def test_one_reason_stands_for_all_reports_of_a_kind() -> None:
         for name in ("by-offer", "by-manager", "details")
     ]
     told = page.text({**page.setting(1000), "figures": [figure.told() for figure in figures]})
-    assert "**reports: any other filter; reports: details, at least an amount.** SQLite" in " ".join(told.split())
+    assert f"**reports: any other filter; reports: details, at least an amount.** {FREE.why}" in " ".join(told.split())
+
+
+def test_a_bench_of_another_size_stands_on_the_page_with_its_size_unless_it_was_run_at_the_page_s() -> None:
+    figures = [
+        Figure("start", "help", 1000, 1, {}), Figure("start", "help", 10_000, 2, {}),
+        Figure("postgres", "todo", 100, 3, {"the file": 1}, limit=ON_SERVER.limit, against="the file"),
+    ]  # fmt: skip
+    told = page.text({**page.setting(1000), "figures": [figure.told() for figure in figures]})
+    rows = [line.split(" | ")[0] for line in told.splitlines() if line.startswith("| ") and "scripts/bench" in line]
+    assert rows == ["| start: help", "| postgres: todo @ 100"]
+    assert f"**postgres: todo.** {ON_SERVER.why}" in told
 
 
 def test_the_page_shows_the_worst_of_a_kind_and_the_growth() -> None:

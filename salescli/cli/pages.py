@@ -117,7 +117,7 @@ def _why_empty(session: Session, view: View, filters: Filters) -> str:
 def show_rows(
     session: Session, rows: Sequence[dict[str, Any]], columns: Sequence[Column], output: Output, *, advice: str = ""
 ) -> None:
-    """Write rows that are there, the first 50 in a table; say how to see all, with further ``advice``."""
+    """Write rows that were found, the first 50 in a table; say how to see all, with further ``advice``."""
     rows = sorted_rows(rows, output.sort, columns)
     limit = output.row_limit()
     render(rows[:limit], output.chosen(columns), output, session.zone)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from salescli.catalogue import users
@@ -12,6 +14,7 @@ from salescli.lists.columns import Column
 from salescli.lists.filters import Filters
 from salescli.lists.query import Page
 from salescli.storage import scratch
+from salescli.storage.reread import Reread
 from tests.conftest import House
 
 NAMES = ("Юрій", "Єва", "іван", "Анна", "Ґанна", "Гнат", "Їжак", "Zoe", "Жанна", "Елла")
@@ -87,6 +90,19 @@ def test_many_are_sorted_as_few_are(sort: tuple[str, ...], most: int | None, mon
     found = sorted_rows(iter(rows), sort, columns, most)
     assert not isinstance(found, list)
     assert list(found) == whole[:most]
+
+
+@pytest.mark.parametrize("most", [2, None])
+def test_rows_are_read_once_to_be_sorted(most: int | None) -> None:
+    read: list[str] = []
+
+    def rows() -> Iterator[dict[str, str]]:
+        for name in NAMES:
+            read.append(name)
+            yield {"name": name}
+
+    assert [row["name"] for row in sorted_rows(Reread(rows), ("name",), (Column("name"),), most)] == SORTED[:most]
+    assert read == list(NAMES)
 
 
 @pytest.mark.of_files("SQLite's plan")

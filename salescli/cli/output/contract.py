@@ -112,7 +112,8 @@ def sorted_rows(
     if not sort:
         return (rows if isinstance(rows, Sequence) else list(rows))[:most]
     if most is not None and most <= scratch.HELD_MAX:
-        return nsmallest(most, rows, key=sorting.key(sort, columns))  # no more than these are held
+        # No more than these are held. Of what has a length it would ask for that first, and read all twice.
+        return nsmallest(most, iter(rows), key=sorting.key(sort, columns))
     remaining = iter(rows)
     held = list(islice(remaining, scratch.HELD_MAX))
     if len(held) == scratch.HELD_MAX:

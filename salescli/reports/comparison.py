@@ -120,14 +120,12 @@ def _pairs(groups: Iterable[_Given], keys: Sequence[str], figures: Sequence[str]
     """Yield each group's row with the figures of both, its period and currency, and where it came."""
     for _, ones in groupby(groups, lambda one: _key(one[0], keys)):
         found = {when: (row, place) for row, when, place in ones}
-        (then, place) = found.get(_THEN, (None, 0))
-        if _NOW in found:
-            row, place = found[_NOW]
-            pair = _with(row, then or _nothing(row, figures), figures)
-        else:
-            assert then is not None
-            pair = _with(_nothing(then, figures), then, figures)
-        yield pair, pair.get("period") or "", pair["currency"], _NOW if _NOW in found else _THEN, place
+        when = min(found)  # where it is now, else where it was
+        row, place = found[when]
+        now = row if when == _NOW else _nothing(row, figures)
+        then = found[_THEN][0] if _THEN in found else _nothing(row, figures)
+        pair = _with(now, then, figures)
+        yield pair, pair.get("period") or "", pair["currency"], when, place
 
 
 def _key(row: Mapping[str, Any], keys: Sequence[str]) -> tuple[Any, ...]:

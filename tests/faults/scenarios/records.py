@@ -308,7 +308,13 @@ MUTANTS = (
     Mutant(
         "what only was before is left out",
         "what_plans_and_managers_brought_is_reported",
-        (("reports/comparison.py", "            assert then is not None\n", "            continue\n"),),
+        (
+            (
+                "reports/comparison.py",
+                "        when = min(found)",
+                "        if _NOW not in found:\n            continue\n        when = min(found)",
+            ),
+        ),
     ),
     Mutant(
         "a difference is the wrong way round",

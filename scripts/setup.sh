@@ -8,6 +8,7 @@ project=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 venv=$project/.venv
 python=$venv/bin/python
 unset SUDO_UID SALESCLI_USER # these scripts work on files of their own, as the person who runs them
+unset PYTHONDONTWRITEBYTECODE # Python starts thousands of times, and takes twice as long if it compiles all each time
 
 set_up() {
     if ! _environment_works; then

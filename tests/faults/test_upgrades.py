@@ -20,6 +20,7 @@ from salescli.storage import database, migrate, schema
 from tests import released
 from tests.conftest import LOGIN
 from tests.faults import power, syscalls
+from tests.terminal import run_on
 
 SAMPLE = int(os.environ.get("SALESCLI_FAULTS_SYSCALLS", "6"))  # of each way to go wrong; 0 means every call
 KEPT = ("orders", "recurring", "offers", "invoices", "attempts", "history", "customers")
@@ -82,8 +83,8 @@ def _check(path: Path, rows: dict[str, tuple[int, int]], what: str) -> int:
         assert _version_if_whole(copy) == 1, what
         assert _numbers(copy) == rows, what
         copy.unlink()
-    again = _upgrade(path)
-    assert again.returncode == 0, f"{what}: {again.stderr}"
+    again = run_on(path)("upgrade")
+    assert again.code == 0, f"{what}: {again.err}"
     assert _version_if_whole(path) == schema.VERSION, what
     assert _numbers(path) == rows, what
     if left == 1:

@@ -41,7 +41,8 @@ from salescli.storage.work import Work
 from tests import PROJECT
 from tests.faults import mutation
 from tests.faults.bank import Entry, Ledger
-from tests.faults.mutants import CAUGHT, MUTANTS, catch
+from tests.faults.mutants import MUTANTS, catch
+from tests.faults.play import CAUGHT
 from tests.faults.scenarios.registry import Mutant
 from tests.faults.world import START, ZONE, disagreements, forgotten, furnished
 

@@ -8,7 +8,8 @@ import pytest
 
 import salescli
 from tests import PROJECT
-from tests.faults.mutants import CAUGHT, MUTANTS, catch, mutated
+from tests.faults.mutants import MUTANTS, catch, mutated
+from tests.faults.play import CAUGHT
 from tests.faults.scenarios.registry import SCENARIOS, Mutant
 from tests.faults.world import World
 

@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import unicodedata
-import venv
 from collections.abc import Iterator
 from configparser import ConfigParser
 from pathlib import Path
@@ -231,20 +230,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kept = ["setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "salescli"]
     source.mkdir()
     subprocess.run(["cp", "-R", *(str(PROJECT / name) for name in kept), source], check=True)
-    _pip(sys.executable, "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, source)
+    _pip("wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, source)
     (built,) = folder.glob("*.whl")
     return built
 
 
-def _pip(python: str | Path, *arguments: str | Path) -> None:
-    command = [python, "-m", "pip", *arguments, "--disable-pip-version-check"]
+def _pip(*arguments: str | Path) -> None:
+    command = [sys.executable, "-m", "pip", *arguments, "--disable-pip-version-check"]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
 
 
 def test_the_wheel_has_every_page_and_man_finds_every_command(wheel: Path, tmp_path: Path) -> None:
-    venv.create(tmp_path, with_pip=True)
-    _pip(tmp_path / "bin" / "python", "install", "-q", "--no-deps", wheel)
+    _pip("install", "-q", "--no-deps", "--ignore-installed", "--prefix", tmp_path, wheel)
     (package,) = tmp_path.glob("lib/python*/site-packages/salescli")
     manual = tmp_path / "share" / "man" / "man1"
 

@@ -308,11 +308,10 @@ def _kind(before: Terms | None, state: _State) -> str:
 
 
 def _rises(changes: Mapping[str, list[Any]], column: str) -> bool:
-    """Return whether a line raises a number. An import writes it as text: of payments that were made elsewhere."""
     if column not in changes:
         return False
     before, after = changes[column]
-    return isinstance(after, int) and after > (before or 0)
+    return bool(after > (before or 0))
 
 
 @lru_cache  # plans share few prices, and to reduce a fraction takes most of the time

@@ -70,4 +70,4 @@ def _left(after: dict[str, Any]) -> str:
 def _monthly(state: dict[str, Any] | None) -> Fraction | None:
     if state is None or state["status"] not in ("active", "processing"):
         return None
-    return Fraction(state["price_minor"]) / (state["every_count"] * MONTHS[state["every_unit"]])
+    return Fraction(state["price_minor"], state["every_count"]) / MONTHS[state["every_unit"]]

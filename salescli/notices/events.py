@@ -91,9 +91,9 @@ def _pair(column: str) -> str:
     JSON need not be parsed: within a text a quote is escaped, so that these are the column's. Lines of older versions
     have blanks.
     """
-    changes, key = "replace(h.changes, ' ', '')", f'"{column}":'
-    rest = f"substr({changes}, instr({changes}, '{key}') + {len(key)})"
-    return f"CASE WHEN instr(h.changes, '{key}') > 0 THEN substr({rest}, 1, instr({rest}, ']')) END"
+    key = f'"{column}":'
+    rest = f"substr(h.changes, instr(h.changes, '{key}') + {len(key)})"
+    return f"CASE WHEN instr(h.changes, '{key}') > 0 THEN replace(substr({rest}, 1, instr({rest}, ']')), ' ', '') END"
 
 
 _STATUS, _CONFIRMED = _pair("status"), _pair("confirmed")

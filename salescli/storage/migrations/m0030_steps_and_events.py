@@ -18,9 +18,9 @@ CHANGES: tuple[str, ...] = (
 
 def _pair(column: str) -> str:
     """Return SQL for what a line changed a column from and to, as ``["open","completed"]``; NULL if it did not."""
-    changes, key = "replace(changes, ' ', '')", f'"{column}":'
-    rest = f"substr({changes}, instr({changes}, '{key}') + {len(key)})"
-    return f"CASE WHEN instr(changes, '{key}') > 0 THEN substr({rest}, 1, instr({rest}, ']')) END"
+    key = f'"{column}":'
+    rest = f"substr(changes, instr(changes, '{key}') + {len(key)})"
+    return f"CASE WHEN instr(changes, '{key}') > 0 THEN replace(substr({rest}, 1, instr({rest}, ']')), ' ', '') END"
 
 
 _STATUS, _CONFIRMED = _pair("status"), _pair("confirmed")

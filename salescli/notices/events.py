@@ -80,27 +80,10 @@ _IMPORTED = "updated by an import"  # it happened long ago, elsewhere
 
 _ATTEMPT = ("attempt ", " declined")  # attempt 2 of payment 5 declined
 
-# The kind of a line `h` of history in SQL; NULL: it is no event. An index holds it, by the same text, of all lines but
-# those of the usual kinds (m0030): of lines that are no events, and of what seldom happens.
-USUAL = ("order.opened", "order.paid", "payment.paid", "sale.confirmed")
-
-
-def _pair(column: str) -> str:
-    """Return SQL for what a line changed a column from and to, as ``["open","completed"]``; NULL if it did not.
-
-    JSON need not be parsed: within a text a quote is escaped, so that these are the column's. Lines of older versions
-    have blanks.
-    """
-    key = f'"{column}":'
-    rest = f"substr(h.changes, instr(h.changes, '{key}') + {len(key)})"
-    return f"CASE WHEN instr(h.changes, '{key}') > 0 THEN replace(substr({rest}, 1, instr({rest}, ']')), ' ', '') END"
-
-
-_STATUS, _CONFIRMED = _pair("status"), _pair("confirmed")
-
-
-def _became(pair: str, value: str) -> str:
-    return f"instr({pair}, ',{value}]') > 0"
+# The kind of a line `h` of history in SQL, so that a million lines are looked at in a second; NULL: it is no event.
+# JSON is parsed where it must be. A status is ["open","completed"] there.
+_STATUS = "CASE WHEN instr(h.changes, '\"status\"') > 0 THEN json_extract(h.changes, '$.status') END"
+_CONFIRMED = "instr(h.changes, '\"confirmed\"') > 0 AND CAST(json_extract(h.changes, '$.confirmed[1]') AS INTEGER) = 1"
 
 
 def _begins(words: str) -> str:
@@ -119,10 +102,12 @@ def _changed(subject: str, special: str = "") -> str:
     return f"WHEN '{subject}' THEN CASE {special} {words} ELSE {moved} END"
 
 
-_COMPLETED = '"completed"'
-_SCHEDULED = f"""{_begins(_ATTEMPT[0])} AND h.what LIKE '%{_ATTEMPT[1]}' AND {_became(_STATUS, '"active"')}"""
+_COMPLETED = f"json_extract({_STATUS}, '$[1]') = 'completed'"
+_SCHEDULED = (
+    f"{_begins(_ATTEMPT[0])} AND h.what LIKE '%{_ATTEMPT[1]}' AND json_extract(h.changes, '$.status[1]') = 'active'"
+)
 _BRANCHES = (
-    _changed("order", f"WHEN {_became(_CONFIRMED, 'true')} OR {_became(_CONFIRMED, '1')} THEN 'sale.confirmed'"),
+    _changed("order", f"WHEN {_CONFIRMED} THEN 'sale.confirmed'"),
     _changed(
         "invoice",
         "WHEN h.what = 'refunded' THEN 'payment.refunded' WHEN h.what = 'dispute lost' THEN 'dispute.lost'"
@@ -130,17 +115,15 @@ _BRANCHES = (
     ),
     _changed(
         "recurring",
-        f"WHEN {_became(_STATUS, _COMPLETED)} THEN 'recurring.completed' WHEN {_SCHEDULED} THEN 'attempt.scheduled'",
+        f"WHEN {_COMPLETED} THEN 'recurring.completed' WHEN {_SCHEDULED} THEN 'attempt.scheduled'",
     ),
     _changed("file"),
 )
 _KIND = f"CASE WHEN h.what <> '{_IMPORTED}' THEN CASE h.subject {' '.join(_BRANCHES)} END END"
-_EVENTS = f"SELECT h.id AS event, {_KIND} AS kind FROM history h {{by}}"
-_SUBJECTS = "+h.subject IN ('order', 'invoice', 'recurring', 'file')"  # +: in their order, not by the index of subjects
-_SELDOM = f"coalesce({_KIND}, '') NOT IN {USUAL}"
-_NUMBER = (  # all lines are counted sooner than those that are events
-    "SELECT (SELECT count(*) FROM history)"
-    f" - (SELECT count(*) FROM history h INDEXED BY history_kind WHERE {_SELDOM} AND {_KIND} IS NULL)"
+# +: in the order of the lines, not by the index of subjects
+_EVENTS = (
+    f"SELECT h.id AS event, {_KIND} AS kind FROM history h"
+    " WHERE h.id > :after AND +h.subject IN ('order', 'invoice', 'recurring', 'file')"
 )
 _LINE = (
     "SELECT h.id AS event, coalesce(h.written_at, h.at) AS at, h.subject, h.subject_id AS id, h.what, h.changes,"
@@ -185,32 +168,24 @@ def latest(connection: engine.Connection, limit: int, kinds: Collection[str] = (
 
 def count(connection: engine.Connection, number: int = 0, kinds: Collection[str] = ()) -> int:
     """Return how many events there are after a number."""
-    if not number and not kinds:
-        return int(connection.execute(_NUMBER).fetchone()[0])
-    sql, values = _wanted(number, kinds)
-    return int(connection.execute(f"SELECT count(kind) FROM ({sql}) AS found", values).fetchone()[0])
+    where = _wanted(number, kinds)
+    return int(connection.execute(f"SELECT count(kind) FROM ({_EVENTS}) WHERE {where}", where.values).fetchone()[0])
 
 
 def _kinds(connection: engine.Connection, order: str, number: int, kinds: Collection[str]) -> Iterator[tuple[int, str]]:
     """Yield the number and the kind of each line that is an event, of the wanted kinds if there are any."""
-    sql, values = _wanted(number, kinds)
+    where = _wanted(number, kinds)
     cursor = connection.cursor()
     cursor.row_factory = None
-    yield from cursor.execute(f"SELECT * FROM ({sql}) AS found WHERE kind IS NOT NULL {order}", values)
+    yield from cursor.execute(f"SELECT * FROM ({_EVENTS}) WHERE {where} AND kind IS NOT NULL {order}", where.values)
 
 
-def _wanted(number: int, kinds: Collection[str]) -> tuple[str, Mapping[str, Any]]:
-    """Return a query of lines and their kinds, and its values; without kinds those that are no events are among them.
-
-    Kinds that seldom happen are found by their index.
-    """
+def _wanted(number: int, kinds: Collection[str]) -> Where:
     where = Where()
-    where.add("h.id > {after}", after=number)
+    where.values["after"] = number
     if kinds:
-        where.add(f"{_KIND} IN ({{kinds}})", kinds=list(kinds))
-    if kinds and not {*USUAL} & {*kinds}:
-        return f"{_EVENTS.format(by='INDEXED BY history_kind')} WHERE {where} AND {_SELDOM}", where.values
-    return f"{_EVENTS.format(by='')} WHERE {where} AND {_SUBJECTS}", where.values
+        where.add("kind IN ({v})", v=list(kinds))
+    return where
 
 
 def last(connection: engine.Connection) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from salescli.rules import money
 
-VERSION = 29  # PRAGMA user_version: the number of the last migration
+VERSION = 30  # PRAGMA user_version: the number of the last migration
 
 
 def comparable(minor: str, currency: str) -> str:

@@ -111,7 +111,8 @@ _NARROWED = (
 )
 _EVENTS = (
     "Which of 839 k lines of history are events is decided from the words and the status of each; a fifth of the"
-    " time is to read the lines. The history itself is counted in 32 ms."
+    " time is to read the lines. The history itself is counted in 32 ms. An index of their kinds would count them in"
+    " 11 ms, and each payment of tick would take SQLite a fifth more steps: it was tried and left."
 )
 _PERIODS = (
     "By day there are nearly as many groups as facts: `details` has five breakdowns, each of which reads the facts"
@@ -130,8 +131,9 @@ _FREE_FILTER = (
     " A statement reads them once: with total and bridge, by currency takes 0.9 s and all breakdowns 1.4."
 )
 _RECURRING = (
-    "`recurring` follows each plan through its history: SQLite takes a third of the time to read 100 k lines by"
-    " their index, and Python the rest. Only a table of steps that is kept as they happen would spare that."
+    "`recurring` follows each of 10,763 plans through those of its lines that can be a step: of 100 k an index has"
+    " 6,904. SQLite reads these and the plans in a quarter of the time; Python follows each plan, 10 µs on a busy"
+    " machine. Only a table of steps that is kept as they happen would spare that."
 )
 _FIRST_PAGE, _COUNT = Goal(most=0.050), Goal(most=0.020)
 

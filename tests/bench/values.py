@@ -136,5 +136,9 @@ _PLAIN: dict[str, Values] = {
     "search": {"word": (WORD,), "offers": ("course",), "number": ("1777",), "nothing": ("qqqzzz",)},
     "days": {"year": ("365",)},
     "share": {"tenth": ("10",)},
-    "kind": {"of events": ("payment.succeeded",)},
+    "kind": {
+        "of events": ("payment.paid",),
+        "of few events": ("recurring.completed",),
+        "of none": ("recurring.failed",),
+    },
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from fractions import Fraction
@@ -10,11 +11,15 @@ from typing import Any
 
 import pytest
 
+from salescli.charging import by_hand, undo
 from salescli.errors import SalesError
 from salescli.reports import recurring as report
 from salescli.rules import closing, time
 from salescli.sales import recurring_actions, recurring_edit
 from salescli.sales.recurring_edit import RecurringEdit
+from salescli.storage import history
+from tests.reports import all_lines
+from tests.reports.all_lines import Change
 from tests.story import Story
 
 OFFERS = {  # number -> how it is paid, and what its price is worth a month
@@ -43,16 +48,29 @@ def active(story: Story) -> dict[int, tuple[str, Fraction]]:
     }
 
 
-def _live(story: Story, chance: random.Random) -> None:
+ACTS = ("begin", "begin", "pause", "activate", "complete", "retry", "edit", "tick", "tick")
+BY_HAND = (*ACTS, "retry", "record", "record", "record earlier", "take back")
+
+
+def _live(story: Story, chance: random.Random, acts: Sequence[str] = ACTS) -> None:
     """Let something happen to a recurring order, if it may."""
     known = [row[0] for row in story.house.connection.execute("SELECT id FROM recurring")]
-    act = chance.choice(["begin", "begin", "pause", "activate", "complete", "retry", "edit", "tick", "tick"])
+    act = chance.choice(acts)
     with suppress(SalesError):
         if act == "begin" or not known:
             story.subscribed(chance.choice(list(OFFERS)), token=chance.choice(TOKENS))
         elif act == "edit":
             price = str(chance.randrange(10, 60))
-            recurring_edit.edit(story.work, chance.choice(known), RecurringEdit(price=price))
+            payments = chance.choice([None, None, "9", "no end"])
+            recurring_edit.edit(story.work, chance.choice(known), RecurringEdit(price=price, payments=payments))
+        elif act.startswith("record"):
+            ago = timedelta(days=chance.randrange(1, 20) if act.endswith("earlier") else 0)
+            by_hand.record_payment(story.work.at(story.now - ago), chance.choice(known), "Bank")
+        elif act == "take back":
+            paid = [
+                row[0] for row in story.house.connection.execute("SELECT id FROM invoices ORDER BY id DESC LIMIT 9")
+            ]
+            undo.undo(story.work, chance.choice(paid), "a mistake")
         elif act == "tick":
             story.tick()
         else:
@@ -91,6 +109,73 @@ def test_the_report_ties_to_a_recount_of_random_lives(story: Story, seed: int) -
             "SELECT count(*) FROM recurring WHERE currency = ? AND status = 'failed'", (currency,)
         ).fetchone()[0]
         assert row["failed"] >= left
+
+
+def _changes(story: Story) -> list[Change]:
+    """Return the report's steps as the slow way tells them."""
+    changes = []
+    for at, currency, kind, before, after in report.lives(story.house.connection):
+        was, worth = (report._worth(*terms) if terms else Fraction(0) for terms in (before, after))
+        active = (after is not None) - (before is not None)
+        changes.append((at, currency, kind, active, worth - was))
+    return sorted(change for change in changes if any(change[2:]))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_lines_that_are_not_read_change_nothing(story: Story, seed: int) -> None:
+    chance = random.Random(seed)
+    story.house.payment_system("Bank", gateway="manual")
+    for number, (terms, _) in OFFERS.items():
+        story.house.offer("49.00", number=number, **terms)
+    story.at("2026-01-10 09:00")
+    for _ in range(100):
+        story.now += timedelta(days=chance.randrange(1, 8))
+        _live(story, chance, BY_HAND)
+        if chance.random() < 0.3:
+            story.tick()
+    assert _changes(story) == all_lines.steps(story.house.connection)
+
+
+def test_a_payment_after_a_new_series_of_attempts_recovers(story: Story) -> None:
+    story.house.offer("30.00", number="8", every="1 month", retry_after="8h,24h")
+    plan = story.at("2026-01-31 10:00").subscribed("8", token="tok_declined")
+    for moment in ("2026-02-28 10:00", "2026-02-28 18:00", "2026-03-01 18:00"):
+        story.at(moment).tick()
+    story.house.connection.execute("UPDATE recurring SET token = 'tok_ok'")
+    recurring_actions.retry(story.at("2026-03-02 10:00").work, plan)
+    story.at("2026-04-01 10:00").tick()
+    assert [row["recovered"] for row in rows(story, by="month")] == [0, 0, 0, 1]
+    assert _changes(story) == all_lines.steps(story.house.connection)
+
+
+def test_a_last_payment_of_an_earlier_time_completes_at_the_time_of_the_one_before(story: Story) -> None:
+    story.house.payment_system("Bank", gateway="manual")
+    story.house.offer("30.00", number="8", every="1 month", payments="3")
+    plan = story.at("2026-01-31 10:00").subscribed("8")
+    story.at("2026-02-28 10:00").tick()
+    by_hand.record_payment(story.at("2026-03-05 10:00").work.at(story.now - timedelta(days=20)), plan, "Bank")
+    assert (story.plan(plan).status, _changes(story)) == ("completed", all_lines.steps(story.house.connection))
+    assert [row["period"] for row in rows(story, by="day") if row["completed"]] == ["2026-02-28"]
+
+
+def test_one_completed_early_whose_last_payment_comes_later_ended_early(story: Story) -> None:
+    story.house.payment_system("Bank", gateway="manual")
+    story.house.offer("30.00", number="8", every="1 month", payments="2", retry_after="8h,24h")
+    plan = story.at("2026-01-31 10:00").subscribed("8", token="tok_declined")
+    story.at("2026-02-28 10:00").tick()
+    recurring_actions.complete(story.work, plan)
+    by_hand.record_payment(story.at("2026-03-05 10:00").work, plan, "Bank")
+    assert story.plan(plan).remaining == 0
+    assert [row["ended_early"] for row in rows(story, by="month")] == [0, 1, 0]
+    assert _changes(story) == all_lines.steps(story.house.connection)
+
+
+def test_what_an_import_changed_is_no_payment_of_here(story: Story) -> None:
+    story.house.offer("30.00", number="8", every="1 month")
+    plan = story.at("2026-01-31 10:00").subscribed("8")
+    changes = {"payments_made": ("0", "3"), "status": ("paused", "active")}
+    history.record(story.at("2026-02-03 10:00").work, "recurring", plan, "updated by an import", changes)
+    assert [step.kind for step in report.lives(story.house.connection)] == ["resumed"]
 
 
 def test_a_life_is_told_as_it_was(story: Story) -> None:
@@ -135,19 +220,15 @@ def test_a_failed_one_is_churn_until_a_retry_brings_it_back(story: Story) -> Non
 
 
 @pytest.mark.of_files("SQLite's plan")
-def test_orders_are_not_read(story: Story) -> None:
+def test_neither_orders_nor_payments_on_their_dates_are_read(story: Story) -> None:
     seen: list[str] = []
     story.house.connection.set_trace_callback(seen.append)
     rows(story)
     story.house.connection.set_trace_callback(None)
     assert not any("orders" in sql or "invoices" in sql for sql in seen)
-    plan = story.house.connection.execute(
-        "EXPLAIN QUERY PLAN SELECT subject_id, at, changes FROM history WHERE subject = 'recurring'"
-        " AND subject_id IS NOT NULL ORDER BY subject_id, id"
-    ).fetchall()
-    assert [row["detail"] for row in plan] == [
-        "SEARCH history USING INDEX history_subject (subject=? AND subject_id>?)"
-    ]
+    [lines] = [sql for sql in seen if "FROM history" in sql]
+    plan = story.house.connection.execute(f"EXPLAIN QUERY PLAN {lines}").fetchall()
+    assert [row["detail"] for row in plan] == ["SCAN history USING INDEX history_steps"]
 
 
 def test_the_command_shows_it(story: Story) -> None:

@@ -57,6 +57,7 @@ DIGESTS = {
     "m0027_first_pages": "9ef563fd0551289677a586e3683dc55ffe53e4f6921090ddb009a0a19b37e47e",
     "m0028_whole_numbers": "364387e8ac6ef619786cd8a539c6880c72b29a841f7febda070d6355bd542316",
     "m0029_to_do": "491af5b90563025a490993919839d99a726c5c1e70c30be32ccc6ba8d675f7ba",
+    "m0030_steps": "2e97955653631f60b9d873b32f7dd8dc5c982fabcbc8e12bc46a3a4211d4ddcc",
 }
 REBUILT = ("offers", "orders", "recurring")
 REWORDED = {  # since 0.1.0

@@ -30,6 +30,7 @@ m0026_uids — version 26: imported orders without a uid of their own
 m0027_first_pages — version 27: indexes for first pages
 m0028_whole_numbers — version 28: times as whole numbers, and an index of what is left to pay
 m0029_to_do — version 29: indexes of what todo asks for
+m0030_steps — version 30: an index of the steps of recurring orders
 
 To change a table, add a file with the next number and raise `storage/schema.VERSION`; a released file is never edited.
 """

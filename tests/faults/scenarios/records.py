@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from datetime import date, datetime, timezone
-from fractions import Fraction
 from typing import Any
 
 from salescli.charging import by_hand
@@ -118,12 +117,9 @@ def _at(month: int) -> int:
 @scenario
 def what_plans_and_managers_brought_is_reported(world: World) -> None:
     """A plan of a year fails after it recovered once; two shares, and a refund of a sale at the earlier one."""
-    plan = {
-        **{"currency": "EUR", "created_at": _at(1) - 3600, "price_minor": 12_000, "every_count": 12},
-        **{"every_unit": "month", "payments_total": None, "status": "failed", "payments_made": 3, "declines": 3},
-    }
-    lines: list[Any] = [
-        {"at": _at(month), "changes": json.dumps(changes)}
+    plan = recurring_report.Plan(1, "EUR", _at(1) - 3600, "failed", 12_000, 12, "month", None)
+    lines: list[recurring_report.Line] = [
+        (1, _at(month), None, json.dumps(changes))
         for month, changes in enumerate(
             (
                 {"status": [None, "active"], "payments_made": [None, 1], "declines": [None, 0]},
@@ -135,11 +131,13 @@ def what_plans_and_managers_brought_is_reported(world: World) -> None:
             start=1,
         )
     ]
-    steps = list(recurring_report._life(plan, lines))
-    assert [(step.kind, step.active, step.monthly) for step in steps] == [
-        ("new", 1, Fraction(1_000)), ("recovered", 0, Fraction(0)), ("failed", -1, Fraction(-1_000)),
-    ]  # fmt: skip
-    running = recurring_report._Running(1, Fraction(1_000))
+    steps = list(recurring_report._life(plan, recurring_report._states(plan, lines)))
+    terms = (12_000, 12, "month")
+    assert [step[2:] for step in steps] == [("new", None, terms), ("recovered", None, None), ("failed", terms, None)]
+    running = recurring_report._Running()
+    recurring_report._sweep(steps, 0, _at(2), {"EUR": running})
+    assert recurring_report._row("EUR", 0, running)["monthly"] == 1_000
+    running.counts.clear()
     recurring_report._sweep(steps, 2, _at(12), {"EUR": running})
     row = recurring_report._row("EUR", 1, running)
     assert (row["failed"], row["churn"], row["active_at_end"], row["monthly"]) == (1, 1_000_000, 0, 0)

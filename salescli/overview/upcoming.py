@@ -19,10 +19,10 @@ from salescli.lists.columns import Column
 from salescli.lists.filters import Filters, clauses
 from salescli.reports import periods
 from salescli.reports.periods import By
-from salescli.rules import time
+from salescli.rules import course, time
+from salescli.rules.course import Course
 from salescli.rules.schedule import Retries
-from salescli.sales import instalments, recurring
-from salescli.sales.recurring import Course
+from salescli.sales import instalments
 from salescli.storage import engine, scratch
 from salescli.storage.clauses import ATTEMPTS_MADE, Where
 from salescli.storage.reread import Readable
@@ -99,24 +99,24 @@ def expected(order: engine.Row, until: int, *, now: int, zone: ZoneInfo) -> Iter
     def planned_after(moment: int) -> int:
         nonlocal dates
         if dates is None:
-            begun = recurring.planned_dates(anchor_at, count, unit, time.from_stored(moment), zone)
+            begun = course.planned_dates(anchor_at, count, unit, time.from_stored(moment), zone)
             dates = map(time.stored, begun)
         return next(planned for planned in dates if planned > moment)
 
-    course = _resumed(Course(*state))
-    while course.status in _CHARGED and course.next_payment_at is not None:
-        at = max(course.next_payment_at, now)
+    so_far = _resumed(Course(*state))
+    while so_far.status in _CHARGED and so_far.next_payment_at is not None:
+        at = max(so_far.next_payment_at, now)
         if at >= until:
             return
-        yield UpcomingPayment(at, id, 0, course.payments_made + 1, course.due_at, minor, currency)
-        course = _resumed(recurring.moved_on(course, now=at, planned_after=planned_after))
+        yield UpcomingPayment(at, id, 0, so_far.payments_made + 1, so_far.due_at, minor, currency)
+        so_far = _resumed(course.moved_on(so_far, now=at, planned_after=planned_after))
 
 
-def _resumed(course: Course) -> Course:
-    if course.status != "paused" or course.resumes_at is None or course.next_payment_at is None:
-        return course
-    at = max(course.next_payment_at, course.resumes_at)
-    return course._replace(status="active", next_payment_at=at, resumes_at=None)
+def _resumed(so_far: Course) -> Course:
+    if so_far.status != "paused" or so_far.resumes_at is None or so_far.next_payment_at is None:
+        return so_far
+    at = max(so_far.next_payment_at, so_far.resumes_at)
+    return so_far._replace(status="active", next_payment_at=at, resumes_at=None)
 
 
 _CHARGED = ("active", "processing")

@@ -6,14 +6,14 @@ started by a first payment → active → processing → active … → complete
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from salescli.errors import DamagedValue, NotFound
-from salescli.rules import money, schedule, time
+from salescli.rules import course, money, schedule, time
+from salescli.rules.course import Course
 from salescli.rules.numbers import is_record_number
 from salescli.rules.schedule import Interval, Retries
 from salescli.sales import attempts, orders
@@ -90,22 +90,11 @@ class Recurring:
 
     def planned_after(self, moment: datetime, zone: ZoneInfo) -> datetime:
         """Return the first planned date later than ``moment`` (R58, R66a)."""
-        return next(planned_dates(self.anchor_at, self.every_count, self.every_unit, moment, zone))
+        return next(course.planned_dates(self.anchor_at, self.every_count, self.every_unit, moment, zone))
 
     def amount(self) -> str:
         """Return its price as text with its currency."""
         return f"{money.text(self.price_minor, self.currency)} {self.currency}"
-
-
-def planned_dates(
-    anchor_at: int, every_count: int, every_unit: str, moment: datetime, zone: ZoneInfo
-) -> Iterator[datetime]:
-    """Yield the planned dates later than ``moment`` of stored values (R58, R66a)."""
-    anchor = time.from_stored(anchor_at)
-    try:
-        yield from schedule.planned_dates(anchor, Interval.stored(every_count, every_unit), moment, zone)
-    except (OverflowError, ValueError):  # beyond the year 9999, where nobody plans
-        raise DamagedValue(time.utc_text(max(anchor, moment)), "a planned date") from None
 
 
 def declined_attempts(connection: engine.Connection, invoice_id: int) -> int:
@@ -122,37 +111,10 @@ def attempts_made(connection: engine.Connection, id: int) -> int:
 # Rules: a recurring order in, the one it becomes out; nothing is read or written.
 
 
-class Course(NamedTuple):
-    """How far a recurring order is: what a payment moves on, and what it goes by."""
-
-    status: str
-    wish: str | None
-    payments_total: int | None
-    payments_made: int
-    due_at: int | None
-    next_payment_at: int | None
-    resumes_at: int | None
-
-
-def moved_on(course: Course, *, now: int, planned_after: Callable[[int], int]) -> Course:
-    """Return the course after a successful payment: its next planned date, or Completed (R58, R59).
-
-    A payment recorded by hand leaves a Paused one Paused, and one that was completed early Completed. Times are stored
-    ones; ``planned_after``: the first planned date later than one.
-    """
-    status, wish, total, made, due, _, resumes = course
-    if made + 1 == total or "completed" in (wish, status):
-        return Course("completed", None, total, made + 1, None, None, resumes)
-    following = planned_after(max(due, now) if due is not None else now)
-    status = wish or ("paused" if status == "paused" else "active")
-    return Course(status, None, total, made + 1, following, following, resumes)
-
-
 def paid(recurring: Recurring, *, now: datetime, zone: ZoneInfo) -> Recurring:
     """Return the recurring order after a successful payment, whose course has ``moved_on``."""
-    course = Course(*(getattr(recurring, name) for name in Course._fields))
-    after = moved_on(
-        course,
+    after = course.moved_on(
+        Course(*(getattr(recurring, name) for name in Course._fields)),
         now=time.stored(now),
         planned_after=lambda moment: time.stored(recurring.planned_after(time.from_stored(moment), zone)),
     )

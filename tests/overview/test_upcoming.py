@@ -77,6 +77,18 @@ def test_what_people_stopped(story: Story, act: Callable[..., object], brings: i
     assert len(expected(story, "2026-01-31", "2026-06-30")) == brings
 
 
+def test_one_to_be_paused_after_its_payment_goes_on_when_it_resumes_and_misses_the_dates_between(story: Story) -> None:
+    story.house.offer("49.00", number="7", every="10 days")
+    plan = story.subscribed("7")
+    resumes = time.stored(time.parse_time("2026-03-20 10:00", story.house.zone))
+    story.house.connection.execute(
+        "UPDATE recurring SET status = 'processing', wish = 'paused', resumes_at = ? WHERE id = ?", (resumes, plan)
+    )
+    assert expected(story, "2026-01-31", "2026-04-01") == [
+        ("2026-02-10 10:00", 1, 2), ("2026-03-20 10:00", 1, 3), ("2026-03-22 10:00", 1, 4), ("2026-04-01 10:00", 1, 5),
+    ]  # fmt: skip
+
+
 def test_paused_recurring_orders_are_counted_by_currency_and_filters_narrow_both(story: Story) -> None:
     for number, currency in (("7", "EUR"), ("8", "USD")):
         story.house.offer("49.00", number=number, currency=currency, every="1 month")

@@ -68,6 +68,8 @@ CREATE TABLE IF NOT EXISTS calls (
   reference TEXT NOT NULL,
   at TEXT NOT NULL
 ) STRICT;
+CREATE INDEX IF NOT EXISTS calls_reference ON calls (reference);
+CREATE INDEX IF NOT EXISTS entries_charge ON entries (charge_id) WHERE charge_id IS NOT NULL;
 """
 
 _DECLINES = {

@@ -41,24 +41,21 @@ _FILTERS: Mapping[str, str] = {
 _PAID_ON = "t.id >> 34"
 
 _IDS = {dimension.name: dimension.facts for dimension in ALL}
-_PERIODS = ("period", "week", "of_orders", "of_payments")
+_PERIODS = ("period", "of_orders", "of_payments")
 _MOST = {dimension.name: dimension.most for dimension in ALL if dimension.most} | dict.fromkeys(_PERIODS, "99991231")
 _MOST |= {"marks": "15"}
-# Of a number of days what a period of so many characters keeps, and its name.
+# Of the number of a day what a period of so many characters keeps, and its name; days and weeks stay numbers, since
+# there may be as many groups as facts, of which few are shown.
 _CUT = {10: "{day}", 7: "{day} / 100", 4: "{day} / 10000"}
-_NAME = {
-    10: "printf('%04d-%02d-%02d', {n} / 10000, {n} / 100 % 100, {n} % 100)",
-    7: "printf('%04d-%02d', {n} / 100, {n} % 100)",
-    4: "printf('%04d', {n})",
-}
+_NAME = {10: "{n}", 7: "printf('%04d-%02d', {n} / 100, {n} % 100)", 4: "printf('%04d', {n})"}
 
 
-# The number of a day's week, each of which begins on a Monday: by the months and the days since 1 March of the year 0,
+# The number of a day's week, from that of the first Monday on: by the months and the days since 1 March of the year 0,
 # as years that begin in March end with the day that some of them lack.
 _MONTHS = "({day} / 10000 * 12 + {day} / 100 % 100 - 3)"
 WEEK = (
     f"(({{day}} % 100 + (153 * ({_MONTHS} % 12) + 2) / 5 + {_MONTHS} / 12 * 1461 / 4"
-    f" - {_MONTHS} / 1200 + {_MONTHS} / 4800 + 1) / 7)"
+    f" - {_MONTHS} / 1200 + {_MONTHS} / 4800 + 1) / 7 - 44)"
 )
 
 
@@ -76,10 +73,8 @@ def query(connection: engine.Connection, question: Question) -> Query:
         where.add("t.id & 3 <> 2")
         day = _PAID_ON
         counted = f"0 AS orders, {_IS_PAYMENT} AS payments, 0 AS quantity"
-    period = {"period": _CUT[question.cut].format(day=f"({day})")} if question.cut else {}
-    if question.weeks:
-        period = {"week": WEEK.format(day=f"({day})")}
-        counted += f", {day} AS day"
+    number = WEEK if question.weeks else _CUT.get(question.cut)
+    period = {"period": number.format(day=f"({day})")} if number else {}
     keys = {**period, **{name: _IDS[name] for name in question.dimensions}}
     groups = _groups(connection, keys, question.cut)
     columns = f"SELECT {groups.listed}t.currency AS currency, {counted}, {_MONEY} FROM {source} t"
@@ -100,9 +95,6 @@ class _Groups(NamedTuple):
 def _groups(connection: engine.Connection, keys: Mapping[str, str], cut: int) -> _Groups:
     packed = packing.packed(connection, keys, _MOST)
     shown = {name: _NAME[cut].format(n=sql) if name in _PERIODS else sql for name, sql in packed.shown.items()}
-    if "week" in shown:
-        del shown["week"]
-        shown = {"period": _NAME[cut].format(n="min(day)"), **shown}
     return _Groups(
         "".join(f"{sql} AS {name}, " for name, sql in packed.columns.items()),
         "".join(f"{name}, " for name in packed.columns),

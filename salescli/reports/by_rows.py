@@ -77,9 +77,8 @@ def query(connection: engine.Connection, question: Question) -> Query:
 
 
 def _period(day: str, cut: int) -> str:
-    """Return SQL for what a period of so many characters keeps of a day."""
-    parts = {0: "''", 4: f"substr({day}, 1, 4)", 7: month_of(day), 10: f"{month_of(day)} || '-' || substr({day}, 7, 2)"}
-    return parts[cut]
+    """Return SQL for what a period of so many characters keeps of a day, of all of them its number."""
+    return {0: "''", 4: f"substr({day}, 1, 4)", 7: month_of(day), 10: day}[cut]
 
 
 def bridge(connection: engine.Connection, filters: Filters, zone: ZoneInfo) -> Query:

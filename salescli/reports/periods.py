@@ -1,15 +1,17 @@
 """Periods: splits a report into them, and a range of days into totals.
 
-day, week, month, quarter, year → how much of a day the rows are grouped by → ``merged`` into weeks and quarters
+day, week, month, quarter, year → what of a day the rows are grouped by → ``named``, and months ``merged`` into quarters
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, Literal
 
+from salescli.rules import time
 from salescli.storage.totals import ALL_TIME, DAY, MONTH
 
 By = Literal["day", "week", "month", "quarter", "year"]
@@ -19,20 +21,31 @@ CUTS: Mapping[By | None, int] = {None: 0, "day": 10, "week": 10, "month": 7, "qu
 
 def period(day: str, by: By) -> str:
     """Return the period that a day is in: 2026-03-01, 2026-W09, 2026-03, 2026-Q1, 2026."""
+    if by == "week":
+        return _week(date.fromisoformat(day))
     cut = day[: CUTS[by]]
-    return MERGED[by](cut) if by in MERGED else cut
+    return _quarter(cut) if by == "quarter" else cut
+
+
+def named(number: int, by: By) -> str:
+    """Return the name of a day by its number (20260301), or of a week by how many began before it since 0001-01-01."""
+    return _numbered_week(number) if by == "week" else time.day_text(number)
+
+
+@lru_cache(maxsize=64)  # the rows of one week stand together
+def _numbered_week(number: int) -> str:
+    return _week(date.fromordinal(7 * number + 1))
 
 
 def merged(rows: Iterable[dict[str, Any]], by: By | None, sums: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yield rows of days or months as those of the weeks or quarters they belong to, their ``sums`` added up.
+    """Yield rows of months as those of the quarters they belong to, if it is by quarter, their ``sums`` added up.
 
-    Rows come by period, and those of one week or quarter are in memory at a time.
+    Rows come by period, and those of one quarter are in memory at a time.
     """
-    if by not in MERGED:
+    if by != "quarter":
         yield from rows
         return
-    named = MERGED[by]
-    for period, run in groupby(rows, key=lambda row: named(row["period"])):
+    for period, run in groupby(rows, key=lambda row: _quarter(row["period"])):
         yield from _added_up(period, run, sums)
 
 
@@ -87,16 +100,13 @@ def before(first: date, last: date) -> tuple[date, date]:
     return date(begun // 12, begun % 12 + 1, 1), end
 
 
-def _week(day: str) -> str:
-    year, week, _ = date.fromisoformat(day).isocalendar()
+def _week(day: date) -> str:
+    year, week, _ = day.isocalendar()
     return f"{year}-W{week:02}"
 
 
 def _quarter(month: str) -> str:
     return f"{month[:4]}-Q{(int(month[5:]) + 2) // 3}"
-
-
-MERGED: Mapping[By | None, Callable[[str], str]] = {"week": _week, "quarter": _quarter}
 
 
 # The totals that make up a period

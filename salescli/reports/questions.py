@@ -22,7 +22,8 @@ class Question:
     """The question of a report.
 
     ``dimensions``: names, each of which becomes a column of ids; ``cut``: how many characters of a day make a period,
-    0 for none; ``sales``: which of SALES count (B9); ``weeks``: one day may stand for all of its week.
+    0 for none; ``sales``: which of SALES count (B9); ``weeks``: the periods are weeks, not days. In an answer days and
+    weeks are numbers, which ``periods.named`` names.
     """
 
     dimensions: tuple[str, ...]

@@ -6,7 +6,7 @@ report + filters → ``Question`` → the totals, where they carry it, else the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Literal, NamedTuple
@@ -113,7 +113,14 @@ def _read(connection: engine.Connection, report: Breakdown, query: Query) -> Ite
     sql, values = query
     found = connection.execute(_named(sql, report), values)
     names = [name for name, *_ in found.description]  # dict(row) would look each up in the row by its text
-    return (dict(zip(names, row, strict=True)) for row in found)
+    rows = (dict(zip(names, row, strict=True)) for row in found)
+    return _named_periods(rows, report.by) if report.by in ("day", "week") else rows
+
+
+def _named_periods(rows: Iterable[dict[str, Any]], by: By) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        row["period"] = periods.named(row["period"], by)
+        yield row
 
 
 def _split(report: Breakdown) -> tuple[Dimension, ...]:
@@ -217,7 +224,7 @@ def beside(found: Statement, before: Statement, compared: Compared) -> dict[Brea
 class Stored(Readable[dict[str, Any]]):
     """The rows of a report in a temporary table: read one by one, as often as they are asked for, and kept nowhere.
 
-    There are fewer than in the table by week or quarter, or where each manager has their own share.
+    There are fewer than in the table by quarter, or where each manager has their own share.
     """
 
     def __init__(self, connection: engine.Connection, report: Breakdown, table: str) -> None:
@@ -248,10 +255,13 @@ def _first(connection: engine.Connection, report: Breakdown, query: Query, most:
     stored = Stored(connection, report, table)
     if most is None:
         return _First(stored, 0, by_currency)
-    if report.by in periods.MERGED or report.share == "own":
+    if report.by == "quarter" or report.share == "own":
         rows = iter(stored)
         return _First(list(islice(rows, most)), sum(1 for _ in rows), by_currency)
-    first = f"SELECT * FROM {table} t ORDER BY {_order(report)} LIMIT :most"
+    soon = (
+        f"t.period <= (SELECT max(period) FROM (SELECT period FROM {table} LIMIT :most))"  # of no other are the first
+    )
+    first = f"SELECT * FROM {table} t WHERE {soon} ORDER BY {_order(report)} LIMIT :most"
     shown = list(_answered(connection, report, (first, {"most": most})))
     return _First(shown, sum(row["lines"] for row in by_currency) - len(shown), by_currency)
 

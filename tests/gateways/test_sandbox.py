@@ -6,6 +6,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -251,6 +252,19 @@ def test_a_refund_is_booked_once_per_reference(sandbox: Sandbox, path: Path) -> 
     assert (first.result.status, first.result.amount_minor, first.result.currency) == ("refunded", 1900, "EUR")
     assert ledger(path, "refund") == [("test:uid1:r1:1", "succeeded", 1900, "EUR")]
     assert sandbox.lookup("test:uid1:r1:1", None, NOW) == first.result
+
+
+def test_a_charge_and_its_refund_take_no_longer_in_a_ledger_of_many(path: Path) -> None:
+    with Rehearsal.opened(path) as book:
+        sandbox, steps, taken = Rehearsal(book, set()), count(), []
+        for number in range(300):
+            before = next(steps)
+            book.set_progress_handler(lambda: next(steps) and None, 1)
+            charged = sandbox.charge(replace(PAYMENT, reference=f"test:uid1:{number}:1"), 30.0)
+            refund(sandbox, charged.gateway_id, 1900, f"test:uid1:r{number}:1")
+            book.set_progress_handler(None, 1)
+            taken.append(next(steps) - before)
+    assert taken[-1] < 1.2 * taken[1]
 
 
 def test_no_more_is_refunded_than_was_taken(sandbox: Sandbox, path: Path) -> None:

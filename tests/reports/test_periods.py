@@ -47,4 +47,5 @@ def test_a_week_has_one_number_in_sql_from_monday_to_sunday(one: date, other: da
             connection.execute(f"SELECT {by_facts.WEEK.format(day=time.day_number(day))}").fetchone()[0]
             for day in (one, other)
         ]
-    assert numbers[0] - numbers[1] == (one.toordinal() - 1) // 7 - (other.toordinal() - 1) // 7
+    assert numbers == [(one.toordinal() - 1) // 7, (other.toordinal() - 1) // 7]
+    assert periods.named(numbers[0], "week") == periods.period(one.isoformat(), "week")

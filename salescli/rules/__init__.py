@@ -1,6 +1,7 @@
 """Pure rules, which open nothing.
 
 closing — closed months: which can be, and the first open day after them
+course — how a recurring order goes on with each payment, until it is over
 formulas — texts that a spreadsheet would compute, harmless in CSV and read back
 happened — times given for what happened: past, and not before what it follows
 instalments — when the parts of a price are due

@@ -6,9 +6,12 @@ A planned date is computed from the anchor, never from the date before it (R66a)
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from datetime import time as clock
 from functools import lru_cache
+from itertools import count
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -151,17 +154,18 @@ def _not_waits(value: str) -> str:
 
 def planned(anchor: datetime, interval: Interval, n: int, zone: ZoneInfo) -> datetime:
     """Return the n-th planned date: ``anchor`` + n intervals at the same local hour (31 Jan → 28 Feb → 31 Mar)."""
-    return _planned(anchor, _wall(anchor, zone), interval, n, zone)
+    return _planned(anchor, *_wall(anchor, zone), interval, n, zone)
 
 
-def _wall(anchor: datetime, zone: ZoneInfo) -> datetime:
-    return anchor.astimezone(zone).replace(tzinfo=None, fold=0)
+def _wall(anchor: datetime, zone: ZoneInfo) -> tuple[date, clock]:
+    local = anchor.astimezone(zone)
+    return local.date(), local.time().replace(fold=0)
 
 
-def _planned(anchor: datetime, wall: datetime, interval: Interval, n: int, zone: ZoneInfo) -> datetime:
+def _planned(anchor: datetime, day: date, hour: clock, interval: Interval, n: int, zone: ZoneInfo) -> datetime:
     if n == 0:
         return anchor  # of an hour that occurs twice, keep the one of the anchor
-    return time.localize(datetime.combine(day_later(wall.date(), interval, n), wall.time()), zone)
+    return time.at(day_later(day, interval, n), hour, zone)
 
 
 def day_later(day: date, interval: Interval, n: int) -> date:
@@ -187,11 +191,17 @@ def _months(number: int) -> relativedelta:
 
 def next_planned(anchor: datetime, interval: Interval, after: datetime, zone: ZoneInfo) -> datetime:
     """Return the first planned date later than ``after`` (R58); the anchor itself counts as n = 0."""
-    wall, earliest = _wall(anchor, zone), after.astimezone(zone).date() - timedelta(days=2)
-    n = max(0, _intervals(wall.date(), earliest, interval))  # DST and zones shift a date by less than 2 days
-    while (found := _planned(anchor, wall, interval, n, zone)) <= after:
-        n += 1
-    return found
+    return next(planned_dates(anchor, interval, after, zone))
+
+
+def planned_dates(anchor: datetime, interval: Interval, after: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+    """Yield the planned dates later than ``after``, one after the other and without an end."""
+    (day, hour), earliest = _wall(anchor, zone), after.astimezone(zone).date() - timedelta(days=2)
+    first = max(0, _intervals(day, earliest, interval))  # DST and zones shift a date by less than 2 days
+    for n in count(first):
+        found = _planned(anchor, day, hour, interval, n, zone)
+        if found > after:
+            yield found
 
 
 def _intervals(first: date, last: date, interval: Interval) -> int:

@@ -12,7 +12,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from salescli.errors import DamagedValue, NotFound
-from salescli.rules import money, schedule, time
+from salescli.rules import course, money, schedule, time
+from salescli.rules.course import Course
 from salescli.rules.numbers import is_record_number
 from salescli.rules.schedule import Interval, Retries
 from salescli.sales import attempts, orders
@@ -89,11 +90,7 @@ class Recurring:
 
     def planned_after(self, moment: datetime, zone: ZoneInfo) -> datetime:
         """Return the first planned date later than ``moment`` (R58, R66a)."""
-        anchor = time.from_stored(self.anchor_at)
-        try:
-            return schedule.next_planned(anchor, self.interval, moment, zone)
-        except (OverflowError, ValueError):  # beyond the year 9999, where nobody plans
-            raise DamagedValue(time.utc_text(max(anchor, moment)), "a planned date") from None
+        return next(course.planned_dates(self.anchor_at, self.every_count, self.every_unit, moment, zone))
 
     def amount(self) -> str:
         """Return its price as text with its currency."""
@@ -115,21 +112,13 @@ def attempts_made(connection: engine.Connection, id: int) -> int:
 
 
 def paid(recurring: Recurring, *, now: datetime, zone: ZoneInfo) -> Recurring:
-    """Return the recurring order after a successful payment: its next planned date, or Completed (R58, R59).
-
-    A payment recorded by hand leaves a Paused one Paused, and one that was completed early Completed.
-    """
-    made = recurring.payments_made + 1
-    if made == recurring.payments_total or "completed" in (recurring.wish, recurring.status):
-        status, following = "completed", None
-    else:
-        due = time.from_stored(recurring.due_at) if recurring.due_at is not None else now
-        status = recurring.wish or ("paused" if recurring.status == "paused" else "active")
-        following = time.stored(recurring.planned_after(max(due, now), zone))
-    return replace(
-        recurring, payments_made=made, status=status, due_at=following, next_payment_at=following, declines=0,
-        activated_at=None, last_error_code=None, last_error=None, wish=None,
-    )  # fmt: skip
+    """Return the recurring order after a successful payment, whose course has ``moved_on``."""
+    after = course.moved_on(
+        Course(*(getattr(recurring, name) for name in Course._fields)),
+        now=time.stored(now),
+        planned_after=lambda moment: time.stored(recurring.planned_after(time.from_stored(moment), zone)),
+    )
+    return replace(recurring, **after._asdict(), declines=0, activated_at=None, last_error_code=None, last_error=None)
 
 
 def declined(recurring: Recurring, code: str | None, message: str | None, *, now: datetime) -> Recurring:
@@ -166,6 +155,7 @@ def check_readable(recurring: Recurring, *, now: datetime, zone: ZoneInfo) -> No
         if not is_sound:
             raise DamagedValue(value, f"{what} of recurring order {recurring.id}")
     recurring.amount()
+    time.from_stored(recurring.due_at or 0)
     paid(recurring, now=now, zone=zone)
     declined(recurring, None, None, now=now)
 

@@ -62,10 +62,12 @@ class Scratch(Readable[Row]):
             yield pickle.loads(row)  # noqa: S301 - of this process
 
 
-def ascending(rows: Iterable[Row], key: Callable[[Row], tuple[int, ...]], values: int) -> Sequence[Row]:
-    """Return rows in the order of their keys, each of so many values: few in memory, many in a file."""
+def ascending(
+    rows: Iterable[Row], key: Callable[[Row], tuple[int, ...]], values: int, most: int = HELD_MAX
+) -> Sequence[Row]:
+    """Return rows in the order of their keys, each of so many values: few in memory, ``most`` and more in a file."""
     remaining = iter(rows)
-    held = list(islice(remaining, HELD_MAX))
-    if len(held) < HELD_MAX:
+    held = list(islice(remaining, most))
+    if len(held) < most:
         return sorted(held, key=key)
     return Scratch(chain(held, remaining), key, [False] * values)

@@ -40,8 +40,8 @@ _SIMULATE = (
     " making it."
 )
 _STEPS = (
-    "Each of 20,800 payments is a step of the rule that tick goes by, half of the time: the next planned date, for"
-    " which two are tried, and the recurring order after it; the other half are their rows, in order."
+    "Each of 20,800 payments is a step of the rule that tick goes by: the next planned date, at its hour in the zone,"
+    " and the course of the recurring order after it. They are counted and sorted; rows are made of the first 50 alone."
 )
 _FEW_INTO_MANY = (
     "An order changes 8 pages of 4 KiB, in its tables and their indexes, which are read, kept in the journal and"
@@ -85,8 +85,9 @@ _BYTES = (
     " read."
 )
 _NEXT_MONTH = (
-    "`recurring upcoming` makes each of 5,100 payments of the next 30 days by the rule that tick goes by, and reads"
-    " the orders that they are of, since their sums stand below the first 50."
+    "`recurring upcoming` finds each payment of the next 30 days by the rule that tick goes by, since their sums stand"
+    " below the first 50: of 3,000 recurring orders the day of the payment after the next, with the hour of its zone."
+    " Rows are made of the 50 alone."
 )
 _WITHIN_A_YEAR = (
     "`details` is five breakdowns, a total and a tie-out, each of the totals of twelve months. Of its 5.3 M steps 2.3"

@@ -15,6 +15,7 @@ from salescli.lists.filters import Filters
 from salescli.overview import upcoming
 from salescli.rules import time
 from salescli.sales import recurring_actions
+from salescli.storage import scratch
 from tests.conftest import House
 from tests.storage.test_totals import several_houses
 from tests.story import Story
@@ -74,6 +75,18 @@ def test_what_people_stopped(story: Story, act: Callable[..., object], brings: i
     plan = story.subscribed("7")
     act(story.work, plan)
     assert len(expected(story, "2026-01-31", "2026-06-30")) == brings
+
+
+def test_one_to_be_paused_after_its_payment_goes_on_when_it_resumes_and_misses_the_dates_between(story: Story) -> None:
+    story.house.offer("49.00", number="7", every="10 days")
+    plan = story.subscribed("7")
+    resumes = time.stored(time.parse_time("2026-03-20 10:00", story.house.zone))
+    story.house.connection.execute(
+        "UPDATE recurring SET status = 'processing', wish = 'paused', resumes_at = ? WHERE id = ?", (resumes, plan)
+    )
+    assert expected(story, "2026-01-31", "2026-04-01") == [
+        ("2026-02-10 10:00", 1, 2), ("2026-03-20 10:00", 1, 3), ("2026-03-22 10:00", 1, 4), ("2026-04-01 10:00", 1, 5),
+    ]  # fmt: skip
 
 
 def test_paused_recurring_orders_are_counted_by_currency_and_filters_narrow_both(story: Story) -> None:
@@ -204,3 +217,42 @@ def test_a_mistake_is_told(begun: Story, words: str, code: int, said: str) -> No
 
 def test_numbers_alone_are_those_of_the_recurring_orders(begun: Story) -> None:
     assert begun.house.run("recurring", "upcoming", "--days", 12, "-q").out.split() == ["1", "2"]
+
+
+def test_many_payments_wait_in_a_file_and_come_by_time(story: Story) -> None:
+    story.house.offer("49.00", number="7", every="1 day")
+    for _ in range(15):
+        story.subscribed("7")
+    found, _ = upcoming.payments(
+        story.house.connection, Filters(), date(2026, 2, 1), date(2036, 1, 31), now=story.now, zone=story.house.zone
+    )
+    assert isinstance(found.found, scratch.Scratch)
+    assert len(found) == 15 * 3652
+    places = [(payment.at, payment.recurring) for payment in found.found]
+    assert places == sorted(places)
+    assert [row["payment"] for row in found[:30]] == [2] * 15 + [3] * 15
+
+
+def test_only_a_row_that_is_read_needs_names(story: Story) -> None:
+    """Sums need every payment, a page 50 of them."""
+    story.house.offer("49.00", number="7", every="1 day")
+    plan = story.subscribed("7")
+    house = story.house
+    found, _ = upcoming.payments(
+        house.connection, Filters(), date(2026, 2, 1), date(2026, 2, 28), now=story.now, zone=house.zone
+    )
+    house.connection.execute("UPDATE recurring SET offer_name = 'renamed' WHERE id = ?", (plan,))
+    assert [row["amount"] for row in upcoming.summed(found, None, house.zone)] == [28 * 4900]
+    assert [row["offer"] for row in found[:2]] == ["renamed"] * 2
+
+
+@pytest.mark.of_files("a server keeps its foreign keys")
+def test_a_payment_whose_customer_is_gone_is_no_row(begun: Story) -> None:
+    connection = begun.house.connection
+    connection.execute("PRAGMA foreign_keys = 0")
+    connection.execute("UPDATE recurring SET customer_id = 99 WHERE id = 1")
+    assert begun.house.run("recurring", "upcoming", "-q").out.split() == ["2"] * 3
+
+
+def test_payments_are_counted(begun: Story) -> None:
+    assert begun.house.run("recurring", "upcoming", "--days", 400, "--format", "count").out == "80\n"

@@ -6,6 +6,7 @@ import sqlite3
 from calendar import monthrange
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -68,6 +69,17 @@ def test_a_planned_date_is_the_anchor_plus_n_intervals_at_the_same_local_hour(
 def test_the_anchor_itself_is_the_first_planned_date(anchor: datetime, interval: Interval, zone: ZoneInfo) -> None:
     assume(anchor.astimezone(zone).fold == 0)
     assert schedule.planned(anchor, interval, 0, zone) == anchor
+
+
+@given(anchors, intervals, st.integers(-400, 4000), zones)
+@example(utc("2026-03-29T00:30:00Z"), Interval(1, "day"), 209, KYIV)  # 03:30 on 25 October occurs twice
+def test_planned_dates_come_one_after_the_other_without_a_gap(
+    anchor: datetime, interval: Interval, days: int, zone: ZoneInfo
+) -> None:
+    after = anchor + timedelta(days=days)
+    dates = list(islice(schedule.planned_dates(anchor, interval, after, zone), 5))
+    assert dates == [schedule.next_planned(anchor, interval, earlier, zone) for earlier in (after, *dates[:-1])]
+    assert after < dates[0]
 
 
 @pytest.mark.parametrize(

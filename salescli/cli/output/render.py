@@ -66,7 +66,7 @@ def _ids(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: Z
 
 
 def _count(rows: Iterable[Row], columns: Sequence[Column], output: Output, zone: ZoneInfo, stream: TextIO) -> int:
-    number = sum(1 for _ in rows)
+    number = len(rows) if isinstance(rows, Sequence) else sum(1 for _ in rows)
     stream.write(f"{number}\n")
     return number
 

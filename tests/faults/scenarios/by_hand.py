@@ -223,12 +223,12 @@ MUTANTS = (
     Mutant(
         "a payment recorded by hand resumes a paused plan",
         "a_resting_plan_is_paid_another_way",
-        (("sales/recurring.py", '"paused" if recurring.status == "paused" else "active"', '"active"'),),
+        (("rules/course.py", '"paused" if status == "paused" else "active"', '"active"'),),
     ),
     Mutant(
         "a payment recorded by hand revives a completed plan",
         "a_resting_plan_is_paid_another_way",
-        (("sales/recurring.py", '"completed" in (recurring.wish, recurring.status)', 'recurring.wish == "completed"'),),
+        (("rules/course.py", '"completed" in (wish, status)', 'wish == "completed"'),),
     ),
     Mutant(
         "a payment is recorded beside a charge",

@@ -104,7 +104,7 @@ MUTANTS = (
     Mutant(
         "no window rule: a date is billed again",
         "the_clock_goes_back_while_a_payment_is_in_doubt",
-        (("sales/recurring.py", "recurring.planned_after(max(due, now), zone)", "recurring.planned_after(now, zone)"),),
+        (("rules/course.py", "max(due, now) if due is not None else now", "now"),),
     ),
     Mutant(
         "the age of a reference by the clock alone",

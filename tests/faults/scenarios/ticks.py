@@ -270,7 +270,7 @@ MUTANTS = (
     Mutant(
         "no window rule: missed dates are billed",
         "a_hundred_days_without_a_tick",
-        (("sales/recurring.py", "recurring.planned_after(max(due, now), zone)", "recurring.planned_after(due, zone)"),),
+        (("rules/course.py", "max(due, now) if due is not None else now", "now if due is None else due"),),
     ),
     Mutant(
         "resumed ones wait their turn",

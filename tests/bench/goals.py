@@ -35,9 +35,10 @@ _ERASE = (
     " rewriting serves all the customers of a command."
 )
 _SIMULATE = (
-    "It makes the payments themselves on a copy, some 15,000 of them at 1 M orders, as tick makes them, and as"
-    " fast: most of it for an order's and an invoice's totals. `recurring upcoming` tells what is expected without"
-    " making it."
+    "It makes the payments themselves on a copy, some 15,000 of them at 1 M orders, as tick makes them, and as fast."
+    " Of each, half is Python's, which gathers the rows and the lines of history of an order, its invoice, attempt and"
+    " recurring order; a quarter is for the totals, and a quarter for the rows. `recurring upcoming` tells what is"
+    " expected without making it."
 )
 _STEPS = (
     "Each of 20,800 payments is a step of the rule that tick goes by: the next planned date, at its hour in the zone,"
@@ -97,6 +98,11 @@ _REBUILT = (
     "Nothing is counted again unless it is wrong: facts are compared with payments, refunds and orders in 4 s, and the"
     " months with the facts, which are sorted for it three times, in 6."
 )
+_SELDOM = (
+    "`payments ledger` merges payments with refunds by day. None of its 51,695 refunds is of a recurring order, which"
+    " is known when each was looked up with its invoice and order. `orders owing --to` looks at each order"
+    " that is open."
+)
 _SORTED = (
     "An order that no index has looks at all rows: numbers are sorted first, and rows looked up for the page alone. A"
     " customer's name or email is looked up for each."
@@ -117,8 +123,12 @@ _EVENTS = (
 )
 _PERIODS = (
     "By day there are nearly as many groups as facts: `details` has five breakdowns, each of which reads the facts"
-    " of 1 M orders, sorts them by group and keeps the groups. By week the week of each fact is worked out from its"
-    " day as well."
+    " of 1 M orders, sorts them by group and keeps the groups, in some 2 s. By week the week of each fact is worked out"
+    " from its day as well."
+)
+_LOOKED_AT = (
+    "Of 1.1 s half a second is pandas, which sqlite-utils loads where the peers are installed; who installed salescli"
+    " alone does not wait for it. It makes the tables that doctor compares those of the database with."
 )
 _DEEP = (
     "On a machine nearly twice as fast, of 38 s 16 are SQLite's own check; facts are compared with payments and"
@@ -148,7 +158,7 @@ GOALS: dict[tuple[str, str], Goal] = {
     ("start", "completion"): Goal(1, LIST),
     ("start", "completion of a command"): Goal(1, LIST),
     ("start", "a deep page, by keyset"): Goal(1.5, "the first page"),
-    ("sweep", "lists: the worst"): _FIRST_PAGE._replace(why=_NEXT_MONTH),
+    ("sweep", "lists: the worst"): _FIRST_PAGE._replace(why=_SELDOM),
     ("sweep", "lists, unfiltered: the worst"): _FIRST_PAGE._replace(why=_NEXT_MONTH),
     ("sweep", "lists, two filters: the worst"): _FIRST_PAGE._replace(why=_NARROWED),
     ("sweep", "lists, sorted: the worst"): _FIRST_PAGE._replace(why=_SORTED),
@@ -161,7 +171,7 @@ GOALS: dict[tuple[str, str], Goal] = {
     ("sweep", "reports of a year: the worst"): Goal(most=0.050, why=_WITHIN_A_YEAR),
     ("sweep", "reports by period: the worst"): Goal(most=2, why=_PERIODS),
     ("sweep", "any command: the most memory"): Goal(most=LEAST),
-    ("writes", "doctor"): Goal(most=1),
+    ("writes", "doctor"): Goal(most=1, why=_LOOKED_AT),
     ("writes", "doctor --deep"): Goal(1.5, "integrity_check", why=_DEEP),
     ("writes", "rebuild-totals"): Goal(most=10, why=_REBUILT),
     ("writes", "customers erase"): Goal(most=0.2, why=_ERASE),

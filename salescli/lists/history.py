@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from salescli.lists.changes import ChangeText
 from salescli.lists.columns import Column
-from salescli.storage import engine
+from salescli.storage import database, engine
 from salescli.storage.clauses import Where
 
 if TYPE_CHECKING:
@@ -154,9 +154,8 @@ class Lines:
     def _read(
         self, zone: ZoneInfo, where: str, values: Mapping[str, Any], order: str, *, fields: bool = False
     ) -> Iterator[dict[str, Any]]:
-        found = self._connection.cursor()
-        found.row_factory = None  # a dict of a tuple takes a third of the time of one of a Row
-        found.execute(
+        found = database.tuples(
+            self._connection,
             f"SELECT h.id AS line, {WRITTEN} AS at, {_ABOUT} AS about, {BY} AS by, h.subject,"
             f" h.subject_id AS number, h.what, h.changes, t.text AS reason, h.command FROM {SOURCE}"
             f" WHERE {where} ORDER BY {order}",

@@ -217,8 +217,8 @@ def lives(connection: engine.Connection) -> Iterator[Step]:
     An order is followed back from what it is now, through its history, to what it began as: an imported one has no
     line of its beginning, and began when it came here.
     """
-    plans = map(Plan._make, _tuples(connection, f"SELECT {', '.join(Plan._fields)} FROM recurring ORDER BY id"))
-    steps = _tuples(connection, _LINES.format(wanted=f"INDEXED BY history_steps WHERE {_STEPS}"))
+    plans = map(Plan._make, database.tuples(connection, f"SELECT {', '.join(Plan._fields)} FROM recurring ORDER BY id"))
+    steps = database.tuples(connection, _LINES.format(wanted=f"INDEXED BY history_steps WHERE {_STEPS}"))
     whole: list[Plan] = []
     for plan, lines in _with_lines(plans, steps):
         states = _states(plan, lines)
@@ -229,15 +229,9 @@ def lives(connection: engine.Connection) -> Iterator[Step]:
     for first in range(0, len(whole), _BATCH):
         some, where = whole[first : first + _BATCH], Where()
         where.add("subject = 'recurring' AND subject_id IN ({ids})", ids=[plan.id for plan in some])
-        every = _tuples(connection, _LINES.format(wanted=f"WHERE {where}"), where.values)
+        every = database.tuples(connection, _LINES.format(wanted=f"WHERE {where}"), where.values)
         for plan, lines in _with_lines(some, every):
             yield from _life(plan, _states(plan, lines))
-
-
-def _tuples(connection: engine.Connection, sql: str, values: Mapping[str, Any] | None = None) -> Iterator[Any]:
-    cursor = connection.cursor()
-    cursor.row_factory = None  # a tuple takes less time than a Row
-    return cursor.execute(sql, values or {})
 
 
 def _with_lines(plans: Iterable[Plan], lines: Iterable[Line]) -> Iterator[tuple[Plan, list[Line]]]:

@@ -155,7 +155,6 @@ def check_readable(recurring: Recurring, *, now: datetime, zone: ZoneInfo) -> No
         if not is_sound:
             raise DamagedValue(value, f"{what} of recurring order {recurring.id}")
     recurring.amount()
-    time.from_stored(recurring.due_at or 0)
     paid(recurring, now=now, zone=zone)
     declined(recurring, None, None, now=now)
 

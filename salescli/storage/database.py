@@ -203,6 +203,13 @@ def sorting(connection: sqlite3.Connection, at_once: int = 1) -> Iterator[None]:
         connection.execute(f"PRAGMA cache_size = {size}")
 
 
+def tuples(connection: sqlite3.Connection, sql: str, values: Mapping[str, Any] | Sequence[Any] = ()) -> sqlite3.Cursor:
+    """Return a cursor over the rows of a query as tuples: a dict of one takes half the time of one of a Row."""
+    cursor = connection.cursor()
+    cursor.row_factory = None
+    return cursor.execute(sql, values)
+
+
 NAMED = frozenset({"users", "categories", "offers", "customers", "payment_systems"})  # tables with a ``name_key``
 
 

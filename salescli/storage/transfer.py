@@ -90,9 +90,7 @@ def _rows(connection: engine.Connection, table: _Table) -> Iterator[tuple[Any, .
     sql = f"SELECT {table.columns} FROM {table.name} ORDER BY {table.key}"
     if there := engine.server(connection):
         return there.stream(sql)
-    cursor = connection.cursor()
-    cursor.row_factory = None
-    return iter(cursor.execute(sql))
+    return iter(database.tuples(connection, sql))
 
 
 def _store(connection: engine.Connection, table: _Table, rows: Iterable[tuple[Any, ...]]) -> None:

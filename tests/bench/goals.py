@@ -99,9 +99,8 @@ _REBUILT = (
     " months with the facts, which are sorted for it three times, in 6."
 )
 _SELDOM = (
-    "`payments ledger` merges payments with refunds by day. None of its 51,695 refunds is of a recurring order, which"
-    " is known when each was looked up with its invoice and order. `orders owing --to` looks at each order"
-    " that is open."
+    "`payments ledger` merges payments with refunds by day. None of its 51,695 refunds is of a recurring order,"
+    " but to know that it looks each up with its invoice and order. `orders owing --to` looks at every open order."
 )
 _SORTED = (
     "An order that no index has looks at all rows: numbers are sorted first, and rows looked up for the page alone. A"
@@ -119,7 +118,7 @@ _NARROWED = (
 _EVENTS = (
     "Which of 839 k lines of history are events is decided from the words and the status of each; a fifth of the"
     " time is to read the lines. The history itself is counted in 32 ms. An index of their kinds would count them in"
-    " 11 ms, and each payment of tick would take SQLite a fifth more steps: it was tried and left."
+    " 11 ms, but each payment of tick would take SQLite a fifth more steps."
 )
 _PERIODS = (
     "By day there are nearly as many groups as facts: `details` has five breakdowns, each of which reads the facts"
@@ -127,8 +126,8 @@ _PERIODS = (
     " from its day as well."
 )
 _LOOKED_AT = (
-    "Of 1.1 s half a second is pandas, which sqlite-utils loads where the peers are installed; who installed salescli"
-    " alone does not wait for it. It makes the tables that doctor compares those of the database with."
+    "Of 1.1 s half a second is pandas: sqlite-utils, which makes the tables that doctor compares with, loads it where"
+    " the peers are installed. Where only salescli is installed, nobody waits for it."
 )
 _DEEP = (
     "On a machine nearly twice as fast, of 38 s 16 are SQLite's own check; facts are compared with payments and"

@@ -167,6 +167,8 @@ def test_a_damaged_value_is_named(house: House, change: str, says: str) -> None:
         pytest.param("wish = 'x'", "'x' is stored as the pending status of", id="a pending status"),
         pytest.param("anchor_at = 253402300799", "is stored as a planned date", id="the end of time"),
         pytest.param("due_at = 253402300799", "is stored as a planned date", id="no date after it"),
+        pytest.param("due_at = 1000000000000, payments_total = 2", "'1000000000000' is stored as a time",
+                     id="beyond the end of time, before the last payment"),
     ],
 )  # fmt: skip
 @pytest.mark.of_files("a server lets in no such row")

@@ -102,6 +102,16 @@ def test_the_first_rows_are_those_of_the_whole_report(shop: Shop, filters: Filte
     assert temporary(connection) == []
 
 
+@pytest.mark.parametrize("by", ["day", "week"])
+def test_no_more_rows_are_read_than_are_shown(shop: Shop, by: By) -> None:
+    wanted = [BREAKDOWNS[2].split(by)]
+    with asked(shop.house.connection) as ran:
+        reports.statement(shop.house.connection, wanted, FACTS, zone=shop.house.zone, most=2)
+    read = [sql for sql in ran if "FROM temp.grouped" in sql and "sum(" not in sql]
+    assert len(read) == 1
+    assert "LIMIT 2" in read[0]
+
+
 @pytest.mark.parametrize("by", ["day", "month", "week", "quarter"])
 def test_rows_that_are_read_one_by_one_are_those_of_the_whole_report(shop: Shop, by: By) -> None:
     connection, zone = shop.house.connection, shop.house.zone

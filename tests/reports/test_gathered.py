@@ -109,7 +109,7 @@ def test_no_more_rows_are_read_than_are_shown(shop: Shop, by: By) -> None:
         reports.statement(shop.house.connection, wanted, FACTS, zone=shop.house.zone, most=2)
     read = [sql for sql in ran if "FROM temp.grouped" in sql and "sum(" not in sql]
     assert len(read) == 1
-    assert "LIMIT 2" in read[0]
+    assert "LIMIT 2" in read[0].replace(":most", "2"), "a server is sent the name, and the number beside"
 
 
 @pytest.mark.parametrize("by", ["day", "month", "week", "quarter"])

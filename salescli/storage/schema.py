@@ -5,6 +5,7 @@ from __future__ import annotations
 from salescli.rules import money
 
 VERSION = 30  # PRAGMA user_version: the number of the last migration
+DIGEST = "830192d5bd1bf40867652845e060f60d5cd0227e38e71992b8e49be076d15509"  # of all that the migrations make
 
 
 def comparable(minor: str, currency: str) -> str:

@@ -129,6 +129,28 @@ def test_the_version_is_the_number_of_the_last_migration() -> None:
         assert migration.CHANGES
 
 
+def test_the_digest_is_that_of_all_that_the_migrations_make() -> None:
+    assert migrate.digest(migrate._wanted(schema.VERSION)) == schema.DIGEST
+
+
+def test_tables_are_compared_without_making_them_again_unless_they_differ(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    wanted = migrate._wanted
+
+    def noting(version: int) -> dict[str, str]:
+        made.append(version)
+        return wanted(version)
+
+    monkeypatch.setattr(migrate, "_wanted", noting)
+    assert (migrate.missing(connection, schema.VERSION), made) == ([], [])
+    connection.execute("CREATE INDEX of_somebody_s_own ON orders (comment)")
+    assert (migrate.missing(connection, schema.VERSION), made) == ([], [schema.VERSION])
+    connection.execute("DROP INDEX orders_created")
+    assert migrate.missing(connection, schema.VERSION) == ["orders_created"]
+
+
 def test_there_is_a_file_of_every_version_but_this_one() -> None:
     assert {version for _, version in released.older()} == set(range(1, schema.VERSION))
 

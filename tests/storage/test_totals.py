@@ -374,6 +374,16 @@ def test_facts_answer_any_filter_as_the_rows_do(
 
 
 @pytest.mark.of_files("SQLite's plan")
+def test_refunds_are_compared_without_looking_for_them_at_every_payment(shop: Shop) -> None:
+    connection = shop.house.connection
+    with inside.asked(connection) as ran:
+        assert not list(totals.differences(connection))
+    [comparison] = [sql for sql in ran if "counted_refunds" in sql]
+    plan = [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {comparison}")]
+    assert "SEARCH x USING INTEGER PRIMARY KEY (rowid>?)" in plan, plan
+
+
+@pytest.mark.of_files("SQLite's plan")
 @pytest.mark.parametrize("counts", ["orders", "payments"])
 def test_a_period_is_a_range_of_the_facts(shop: Shop, counts: Counts) -> None:
     connection = shop.house.connection

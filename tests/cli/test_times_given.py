@@ -96,6 +96,12 @@ def test_an_order_is_confirmed_on_the_day_that_a_person_gives(shop: Story) -> No
     assert shop.house.count("orders", "completed_on = 20260131") == 1
 
 
+def test_yes_confirms_a_payment_that_was_made_in_parts(shop: Story) -> None:
+    shop.answer(1)
+    assert shop.house.run.typed("orders", "confirm", "1", "--yes").endswith("not confirmed\n")
+    assert shop.house.count("orders", "status = 'completed'") == 1
+
+
 def test_an_order_is_not_confirmed_before_its_last_payment(shop: Story) -> None:
     shop.at("2026-01-12 12:00").answer(1)
     early = shop.house.run("orders", "confirm", "1", "--at", "2026-01-11")

@@ -61,7 +61,7 @@ def check(session: Session, /, order: tuple[str, ...], **given: Any) -> int:
 @click.option("--system", is_flag=True, help="Confirm the sale as the system's.")
 @click.option("--reason", metavar="TEXT", help="Why.")
 @options.at("When the payment was complete.")
-@click.option("-y", "--yes", is_flag=True, help="Confirm the sale as the order shows it.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask; confirm a sale as the order shows it.")
 @options.keep_going
 @results.changes
 @pass_session
@@ -77,7 +77,7 @@ def confirm(
     """
     words = options.numbers(order)
     _need_reason(force, reason, "--force")
-    means_sale = given["yes"] or given["system"] or given["manager"] is not None
+    means_sale = given["system"] or given["manager"] is not None
     if means_sale or not attribution.means_payment(_found(session, words, skip=given["keep_going"])):
         if force:
             raise BadUsage("--force is for orders with partial payments; confirm a sale without it")
@@ -95,7 +95,11 @@ def confirm(
         words,
         lambda one: _confirm_payment(work, one, reason),
         Mode(
-            f"Mark {numbers.these(len(words), 'order')} Completed?", given["dry_run"], given["keep_going"], final=True
+            f"Mark {numbers.these(len(words), 'order')} Completed?",
+            given["dry_run"],
+            given["keep_going"],
+            yes=given["yes"],
+            final=True,
         ),
     )
     return done.exit_code

@@ -55,7 +55,11 @@ def refuse_pipe_of_others(target: Path) -> None:
 def draft(target: Path) -> tuple[Path, int]:
     """Create a new private file beside ``target``; return its path and a handle to write. Raise OSError."""
     path = target.with_name(f".{target.name}.{os.urandom(4).hex()}")
-    return path, os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o600)
+    try:
+        return path, os.open(path, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o600)
+    except OSError as error:
+        error.filename = str(target)  # which people named; they never see the draft
+        raise
 
 
 def sync_directory(directory: FilePath) -> None:

@@ -119,7 +119,8 @@ def _create_file(path: FilePath, make: Callable[[sqlite3.Connection], None]) -> 
     except FileExistsError:
         raise DatabaseUnusable(f"{path} exists already and was not changed; name another file with --db") from None
     except (OSError, sqlite3.Error) as error:
-        raise DatabaseUnusable(f"cannot create {path}: {error}") from None
+        why = getattr(error, "strerror", None) or error  # without the name of the draft
+        raise DatabaseUnusable(f"cannot create {path}: {why}") from None
     finally:
         for end in ("", "-wal", "-shm", "-journal"):
             with suppress(OSError):

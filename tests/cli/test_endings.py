@@ -56,6 +56,13 @@ def test_a_format_that_is_given_goes_before_the_ending(sold: Story, tmp_path: Pa
         assert file.read_text(encoding="utf-8").startswith(begins)
 
 
+@pytest.mark.parametrize("file", ["x.csv", "x.xlsx", "x.html"])
+def test_a_folder_that_is_missing_is_named_and_not_the_draft(sold: Story, tmp_path: Path, file: str) -> None:
+    done = sold.house.run("orders", "list", "-o", tmp_path / "none" / file)
+    assert (done.code, done.out) == (3, "")
+    assert done.err == f"salescli: there is no folder {tmp_path / 'none'} to write {file} into; make it first\n"
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [

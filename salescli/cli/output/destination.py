@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 from salescli.cli.output.contract import Output
 from salescli.cli.output.read_ahead import read_ahead
 from salescli.cli.output.terminal import held_back
-from salescli.errors import BadUsage
+from salescli.errors import BadUsage, NotFound
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,6 +60,8 @@ def _replaced(file: Path, mode: str, **how: Any) -> Iterator[Any]:
             yield ahead
         return
     _check_no_database(target)
+    if not target.parent.is_dir():
+        raise NotFound(f"there is no folder {file.parent} to write {file.name} into; make it first")
     draft, handle = files.draft(target)
     try:
         with os.fdopen(handle, mode, **how) as stream:

@@ -6,8 +6,8 @@ keep + duplicate → orders, recurring orders and sales plans moved, empty field
 from __future__ import annotations
 
 from salescli.catalogue import customers, records, tokens
-from salescli.catalogue.merge import Merged, move, point_to
-from salescli.errors import BadUsage, WrongStatus
+from salescli.catalogue.merge import Merged, check_two, move, point_to
+from salescli.errors import WrongStatus
 from salescli.rules import permissions, text
 from salescli.rules.numbers import is_record_number
 from salescli.storage import database, engine
@@ -32,11 +32,8 @@ def merge(
     work.actor.require(permissions.EDIT_CATALOGUE)
     why = text.text(reason, "the reason") if reason else None
     with database.transaction(work.connection):
-        kept, other = _unmerged(work.connection, keep), _unmerged(work.connection, duplicate)
-        if kept["id"] == other["id"]:
-            raise BadUsage(
-                f"{keep!r} and {duplicate!r} are the same record, customer {kept['id']}; there is nothing to merge"
-            )
+        kept, other = unmerged(work.connection, keep), unmerged(work.connection, duplicate)
+        check_two(customers.NOUN, other, kept)
         moved = move(work, customers.NOUN, "customer_id", _MOVED, kept["id"], other["id"])
         if saved := tokens.merge(work, kept["id"], other["id"]):
             moved["saved payment method"] = saved
@@ -46,7 +43,7 @@ def merge(
         return Merged(records.get(work.connection, customers.NOUN, kept["id"]), other, moved, tuple(filled))
 
 
-def _unmerged(connection: engine.Connection, words: str) -> engine.Row:
+def unmerged(connection: engine.Connection, words: str) -> engine.Row:
     """Return the customer that ``words`` names. Raise WrongStatus if it was erased, or merged under that number."""
     found = customers.find(connection, words, whole=True)
     if is_record_number(words) and _was_merged(connection, int(words)):

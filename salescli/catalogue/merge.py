@@ -70,8 +70,7 @@ def merge(work: Work, merging: Merging, keep: str, duplicate: str, *, reason: st
     why = text.text(reason, "the reason") if reason else None
     with database.transaction(work.connection):
         kept, other = (found(work.connection, merging, words) for words in (keep, duplicate))
-        if kept["id"] == other["id"]:
-            raise BadUsage(f"{keep!r} and {duplicate!r} are the same {noun.subject}; there is nothing to merge")
+        check_two(noun, other, kept)
         _check_open(work.connection, merging, other)
         merging.check(work.connection, kept, other)
         filled, left = merging.fill(kept, other)
@@ -83,6 +82,12 @@ def merge(work: Work, merging: Merging, keep: str, duplicate: str, *, reason: st
             changes = {name: (kept[name], value) for name, value in filled.items()}
             history.record(work, noun.subject, kept["id"], "edited", changes)
         return Merged(records.get(work.connection, noun, kept["id"]), other, moved, tuple(filled))
+
+
+def check_two(noun: Noun, duplicate: engine.Row, keep: engine.Row) -> None:
+    """Raise BadUsage if both are the same record."""
+    if duplicate["id"] == keep["id"]:
+        raise BadUsage(f"both are {noun.subject} {records.called(noun, keep)}; there is nothing to merge")
 
 
 def found(connection: engine.Connection, merging: Merging, words: str) -> engine.Row:

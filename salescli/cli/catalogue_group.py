@@ -150,7 +150,7 @@ def _merge(group: CatalogueGroup, merging: Merging) -> click.Command:
         f"  salescli {group.plural} merge {group.merge_example}"
     )
 
-    @click.command("merge", help=help)
+    @click.command("merge", help=help, short_help="Merge DUPLICATE into KEEP.")
     @click.argument("keep")
     @click.argument("duplicate")
     @click.option("--reason", metavar="TEXT", help="Why. It is kept in the history.")
@@ -161,6 +161,7 @@ def _merge(group: CatalogueGroup, merging: Merging) -> click.Command:
         if not dry_run:
             session.actor.require(group.noun.permission)
             pair = [merger.found(session.connection, merging, words) for words in (duplicate, keep)]
+            merger.check_two(group.noun, *pair)
             names = [described(group.noun, row) for row in pair]
             ask_first("Move everything from {} to {}? This cannot be undone.".format(*names), yes=yes)
         with options.rehearsed(session, dry_run):

@@ -134,8 +134,8 @@ def test_chains_lead_to_the_last_one(twice: Story) -> None:
 @pytest.mark.parametrize(
     ("keep", "duplicate", "error", "said"),
     [
-        ("1", "1", BadUsage, "the same record, customer 1"),
-        ("1", "olena@example.com", BadUsage, "the same record, customer 1"),
+        ("1", "1", BadUsage, "both are customer"),
+        ("1", "olena@example.com", BadUsage, "both are customer"),
         ("1", "2", WrongStatus, "customer 2 was merged into customer 1 already"),
         ("2", "3", WrongStatus, "customer 2 was merged into customer 1 already"),
         ("1", "4", WrongStatus, "customer 4 was erased"),

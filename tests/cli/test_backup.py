@@ -399,6 +399,11 @@ def test_a_restore_asks_and_rehearses(place: Place, copy: Path) -> None:
     assert {path.name for path in place.database.parent.glob("*sales.db*")} == {"sales.db", "sales.db.tick.lock"}
 
 
+def test_a_restore_of_what_is_missing_asks_nothing(place: Place) -> None:
+    refused = place.run("restore", "none.db")
+    assert (refused.returncode, refused.stderr) == (3, "salescli: there is no file none.db\n")
+
+
 def test_a_clock_behind_the_last_tick_does_not_date_what_came_to_life(place: Place, house: House) -> None:
     last = time.now() + timedelta(hours=1)
     tick_log.begin(house.connection, last, last, held=False)

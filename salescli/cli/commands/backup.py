@@ -88,6 +88,7 @@ def restore_command(session: Session, file: Path, yes: bool, dry_run: bool) -> N
     """
     session.check_is_a_file("use pg_restore into a new database, then run `salescli adopt` there")
     session.check_not_through_sudo("restore")
+    restore.check_places(file, Path(session.path))
     if not dry_run:
         ask_first(f"Replace {session.path} with {file}? The old database is kept under another name.", yes=yes)
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from salescli.catalogue import customer_erase, customer_merge, customers, payment_systems, tokens
+from salescli.catalogue.merge import check_two
 from salescli.cli import options, pages, record_page, results
 from salescli.cli.catalogue_group import CatalogueGroup, described, group_of, print_merged
 from salescli.cli.output.contract import Output
@@ -190,7 +191,7 @@ def plans(session: Session, customer: str, output: Output) -> None:
     record_page.belonging(session, sales_plan_list.VIEW, "s.customer_id", found["id"], output)
 
 
-@customers_group.command("unplan")
+@customers_group.command("unplan", short_help="Take back a sales plan.")
 @click.argument("plan", type=int)
 @click.option("--reason", metavar="TEXT", help="Why. It is kept in the history.")
 @results.changes
@@ -208,7 +209,7 @@ def unplan(session: Session, plan: int, reason: str | None, dry_run: bool) -> No
         print_line(f"sales plan {plan}: taken back{what}")
 
 
-@customers_group.command("save-token")
+@customers_group.command("save-token", short_help="Save a payment system's name for a card.")
 @click.argument("customer")
 @click.argument("token")
 @click.option(
@@ -238,7 +239,9 @@ def save_token(  # noqa: PLR0913 - one parameter per option
         print_line(f"saved payment method {saved.id}, {name}{', the default' if saved.preferred else ''}")
 
 
-@customers_group.command("tokens", cls=pages.ListCommand, view=token_list.VIEW)
+@customers_group.command(
+    "tokens", cls=pages.ListCommand, view=token_list.VIEW, short_help="List saved payment methods."
+)
 @click.argument("customer")
 @options.output
 @pass_session
@@ -270,7 +273,7 @@ def forget_token(session: Session, saved: int, dry_run: bool) -> None:
         print_line(f"payment method {saved}: forgotten{f'; the default is {left.id}' if left else ''}")
 
 
-@customers_group.command("merge")
+@customers_group.command("merge", short_help="Merge DUPLICATE into KEEP.")
 @click.argument("keep")
 @click.argument("duplicate")
 @click.option("--reason", metavar="TEXT", help="Why. It is kept in the history.")
@@ -289,7 +292,8 @@ def merge(session: Session, keep: str, duplicate: str, reason: str | None, yes: 
     """
     if not dry_run:
         session.actor.require(permissions.EDIT_CATALOGUE)
-        pair = [customers.find(session.connection, words, whole=True) for words in (duplicate, keep)]
+        pair = [customer_merge.unmerged(session.connection, words) for words in (duplicate, keep)]
+        check_two(customers.NOUN, *pair)
         ask_first("Move everything from {} to {}? This cannot be undone.".format(*map(_named, pair)), yes=yes)
     with options.rehearsed(session, dry_run):
         done = customer_merge.merge(session.work, keep, duplicate, reason=reason)

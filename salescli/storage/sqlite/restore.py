@@ -47,7 +47,7 @@ def restore(source: Path, path: Path, now: datetime, acting: Acting, *, dry_run:
     Raise NotFound, NotPermitted, or DatabaseUnusable when ``source`` is not sound or ``path`` cannot be written.
     """
     path = Path(os.path.realpath(path))
-    _check_places(source, path)
+    check_places(source, path)
     draft = path.with_name(f".{path.name}.restore-{os.urandom(4).hex()}")
     aside, placed = None, False
     try:
@@ -92,7 +92,8 @@ def _two_names(path: Path) -> str:
     return ""
 
 
-def _check_places(source: Path, path: Path) -> None:
+def check_places(source: Path, path: Path) -> None:
+    """Raise NotFound, NotPermitted or DatabaseUnusable if a backup cannot be put into this place."""
     if not source.is_file():
         raise NotFound(f"there is no file {source}")
     if path.exists():

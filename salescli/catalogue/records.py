@@ -48,8 +48,10 @@ def add(work: Work, noun: Noun, words: Words) -> int:
     """Add a record and return its id. Raise BadData if it exists or a field is invalid (R77, R78)."""
     work.actor.require(noun.permission)
     with database.transaction(work.connection):
-        if noun.match(work.connection, words) is not None:
-            raise BadData(f"this {noun.subject} exists already; edit it, or give another number or name")
+        if there := noun.match(work.connection, words):
+            raise BadData(
+                f"{noun.subject} {called(noun, there)} exists already; edit it, or give another {_told_apart_by(noun)}"
+            )
         values = noun.draft(work.connection, words, None)
         return create(work, noun, values)
 
@@ -223,6 +225,11 @@ def _in_any_case(connection: engine.Connection, noun: Noun, words: str, *, most:
 def called(noun: Noun, row: engine.Row) -> str:
     """Return a record's name with its number or login, to distinguish records of the same name."""
     return f"{row['name']} ({row[_key_of(noun)] or row['id']})"
+
+
+def _told_apart_by(noun: Noun) -> str:
+    """Return by what two records of a noun differ: ``number or name``."""
+    return " or ".join(key for key in ("number", "login", "email", "name") if key in noun.fields)
 
 
 def _key_of(noun: Noun) -> str:

@@ -119,7 +119,7 @@ def _check_months_are_open(connection: engine.Connection, before: Shares, after:
     if changed := sale_shares.changed_months(before, after, closed):
         raise WrongStatus(
             f"{changed[-1]} is closed, and what its sales earned stays; begin with a later month, or reopen it:"
-            f" salescli reopen {changed[-1]}"
+            f" salescli reopen {changed[-1]} --reason TEXT"
         )
 
 

@@ -89,7 +89,7 @@ def test_an_edit_leaves_what_it_does_not_name(house: House, noun: Noun) -> None:
 def test_what_exists_already_is_not_added_again(house: House, noun: Noun) -> None:
     house.add(noun, **WORDS[noun.subject])
     count = house.count(noun.table)
-    with pytest.raises(BadData, match=f"this {noun.subject} exists already"):
+    with pytest.raises(BadData, match=rf"^{noun.subject} .+ \(.+\) exists already; edit it, or give another .*name$"):
         house.add(noun, **WORDS[noun.subject])
     assert house.count(noun.table) == count
 

@@ -8,6 +8,7 @@ One row is in memory at a time, whatever the file's size; a bad row does not sto
 from __future__ import annotations
 
 import csv
+import os
 import re
 import tempfile
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from itertools import chain, compress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, ParamSpec, TypeVar, cast
 
-from salescli.errors import BadData, NotFound
+from salescli.errors import BadData, NotFound, SalesError
 from salescli.imports import utc_columns
 from salescli.imports.reading.conventions import Conversion
 from salescli.imports.reading.encodings import UTF_8
@@ -142,9 +143,16 @@ def _open(file: Path) -> BinaryIO:
 
 def _spooled(stream: BinaryIO) -> BinaryIO:
     spool = tempfile.TemporaryFile()  # noqa: SIM115 — the caller closes it
-    while block := stream.read(_BLOCK):
-        spool.write(block)
-    spool.seek(0)
+    try:
+        while block := stream.read(_BLOCK):
+            spool.write(block)
+        spool.seek(0)
+    except OSError as error:
+        spool.close()
+        where = os.environ.get("TMPDIR") or "the folder for temporary files"
+        raise SalesError(
+            f"the file does not fit into {where}: {error.strerror or error}; set TMPDIR to a folder with more space"
+        ) from None
     return cast(BinaryIO, spool)
 
 

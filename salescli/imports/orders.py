@@ -362,7 +362,8 @@ def _same_but(columns: Set[str]) -> str:
     """Return why a row with these columns is no further payment or refund of an order."""
     if not columns:
         return ""
-    return f"; a further payment or refund agrees in all else, and here {', '.join(sorted(columns))} differs"
+    verb = "differs" if len(columns) == 1 else "differ"
+    return f"; a further payment or refund agrees in all else, and here {', '.join(sorted(columns))} {verb}"
 
 
 def _complete(order: OrderRow, found: Parties) -> bool:

@@ -69,6 +69,6 @@ def refuse_own(run: ImportRun, fields: Fields, noun: str, first_new: int, same: 
     if run.work.connection.execute(sql, (int(number), *same, *known_as)).fetchone():
         fields.stop(
             noun,
-            f"is here; our own list comes in again in another database, and here it would be there twice."
+            f"is here already, and would be here twice: our own list is for importing into another database."
             f" Change it by salescli {table} edit {number}, or remove the row",
         )

@@ -122,6 +122,11 @@ def test_a_number_that_stands_twice_is_refused_however_far_apart(house: House, b
     )
 
 
+def test_what_several_columns_say_of_a_further_row_differ(house: House, batch: int) -> None:
+    (said,) = refused(house, orders.import_orders, csv_of({}, {"customer": "Other", "offer": "Other"}))
+    assert said.endswith("and here customer, offer differ")
+
+
 def test_a_number_of_a_row_that_is_refused_is_taken(house: House, tmp_path: Path, batch: int) -> None:
     house.user("one", name="Two")
     house.user("two", name="Two")

@@ -145,7 +145,7 @@ def test_a_list_of_recurring_orders_says_which_columns_it_needs(shop: House, new
 def test_a_list_of_this_database_is_not_here_twice(shop: House, noun: str, run: Callable[..., ImportCounts]) -> None:
     said = importing.refused(shop, run, listed(shop.run, noun, "--csv").encode())
     assert len(said) == {"orders": 4, "recurring": 3}[noun]
-    assert "is here; our own list comes in again in another database" in said[0]
+    assert "is here already, and would be here twice" in said[0]
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_a_list_of_this_database_never_changes_another_order_of_its_number(house
     load(house, orders.import_orders, f"{header}\n2,2026-02-02,open,Jan,Pen,50,EUR\n1,2026-02-01,open,Mira,Ink,9,EUR\n")
     said = importing.refused(house, orders.import_orders, listed(house.run, "orders", "--csv").encode(), update=True)
     assert len(said) == 2
-    assert all("is here; our own list" in words for words in said)
+    assert all("is here already, and would be here twice" in words for words in said)
 
 
 # What another database gives anew: when a record came there, and the number by which it knows where it came from.

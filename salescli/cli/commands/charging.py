@@ -72,7 +72,7 @@ def on(session: Session, dry_run: bool) -> None:
     _tell(session)
 
 
-@charging_group.command("resume")
+@charging_group.command("resume", short_help="Charge again through a payment system.")
 @results.changes
 @click.argument("payment_system", metavar="NAME")
 @prompts.reason("What you checked, for the history.")

@@ -46,7 +46,7 @@ def doctor_command(session: Session, watch: Path | None, deep: bool, output: Out
     well, a table is nothing at all without a terminal, so that cron mails only findings; JSON is an empty list.
 
     \b
-    Example:
+    Examples:
       salescli doctor
       salescli doctor --deep
       ssh shop cat tick.beat | salescli doctor --watch -

@@ -39,7 +39,7 @@ def list_hooks(session: Session, output: Output) -> None:
     render(shown, output.chosen(hooks.COLUMNS), output, session.zone)
 
 
-@hooks_group.command("add")
+@hooks_group.command("add", short_help="Add a hook.")
 @click.argument("name")
 @click.option("--program", type=Outside(), metavar="WORD", help="Run the program salescli-hook-WORD on PATH.")
 @click.option("--webhook", metavar="URL", help="POST to URL, https://…")
@@ -113,7 +113,7 @@ def add_hook(  # noqa: PLR0913 - one parameter per option
     results.tell("hooks", [hooks.row(hook)])
 
 
-@hooks_group.command("edit")
+@hooks_group.command("edit", short_help="Change a hook, or turn it off or on.")
 @click.argument("name")
 @click.option("--active/--no-active", default=None, help="Tell it, or keep what happens for later.")
 @click.option("--events", metavar="KINDS", help="Kinds of events, with commas; also all and problems.")

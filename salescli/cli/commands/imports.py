@@ -47,7 +47,7 @@ _SAVE_MAP = click.option(
 
 @click.group("import", cls=IndexedGroup)
 def import_group() -> None:
-    """Import orders or recurring orders from another system, as CSV.
+    """Import orders or recurring orders from another system: CSV, XLSX or ODS.
 
     All rows are imported, or none: if a row is bad, the bad rows are named and nothing is written. Importing the same
     file again changes nothing. Other records have their own import: see salescli customers import --help.

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 def edit_order(
     session: Session, /, order: str, at: str | None, reason: str | None, dry_run: bool, **given: Any
 ) -> None:
-    """Mend an ORDER that was typed wrong, as long as no money came for it. Then only --at and --comment can change.
+    """Mend an ORDER that was typed wrong, as long as no money came for it. Afterwards only --at and --comment change.
 
     \b
     Examples:

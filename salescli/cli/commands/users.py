@@ -56,7 +56,7 @@ def deactivate(session: Session, user: str, dry_run: bool) -> None:
         print_line(f"user {found['id']} ({found['name']}): {'deactivated' if changed else 'is already inactive'}")
 
 
-@users_group.command("share")
+@users_group.command("share", short_help="Set what USER earns from their sales.")
 @click.argument("user")
 @click.argument("percent")
 @click.option("--from", "since", metavar="DAY", help="The first day of sales that earn it.  [default: today]")

@@ -172,7 +172,10 @@ class _Subscribers:
 
     def _update(self, row: RecurringRow, found: SubscriberParties, stored: engine.Row, digest: bytes) -> None:
         drafted = self._inherited(row, self._taken(row, found), stored)
-        database.update(self._run.work.connection, "recurring", stored["id"], {**drafted, "imported_as": digest})
+        ends = {} if row.status == "paused" else {"resumes_at": None}  # of a pause that was to end
+        database.update(
+            self._run.work.connection, "recurring", stored["id"], {**drafted, **ends, "imported_as": digest}
+        )
         self._count_due(drafted)
 
     def _count_due(self, drafted: Mapping[str, Any]) -> None:

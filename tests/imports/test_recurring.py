@@ -17,6 +17,7 @@ from salescli.imports import recurring
 from salescli.imports.recurring import COLUMNS
 from salescli.imports.run import ImportCounts, ImportRequest
 from salescli.rules import time
+from salescli.sales import recurring_actions
 from tests import importing
 from tests.conftest import House
 from tests.importing import as_csv, contents
@@ -250,6 +251,15 @@ def test_an_update_makes_it_what_a_first_import_would(
     assert load(house, change).unchanged == 1
     (line,) = house.history("recurring", 1)
     assert "tok_" not in str(line["changes"])
+
+
+@pytest.mark.parametrize("status", recurring.STATUSES)
+def test_an_update_ends_a_pause_until_a_day_unless_it_stays_paused(house: House, status: str) -> None:
+    load(house, {})
+    recurring_actions.pause(house.work, 1, until=house.now.replace(month=5))
+    assert load(house, {"status": status, "price": "19.00"}, update=True).updated == 1
+    found = stored(house)
+    assert (found["status"], found["resumes_at"] is not None) == (status, status == "paused")
 
 
 def test_an_update_later_keeps_the_date_that_is_due(house: House) -> None:

@@ -297,8 +297,9 @@ def _kind(before: Terms | None, state: _State) -> str:
         return "resumed" if before is None else ""
     if state.status != "completed":
         return state.status
-    _, made = state.changes.get("payments_made", (None, None))  # who completes one early makes no payment
-    return "completed" if made is not None and made == state.payments_total else "ended_early"
+    # Who completes one early makes no payment; an import tells the number as text.
+    _, made = state.changes.get("payments_made", (None, None))
+    return "completed" if made is not None and int(made) == state.payments_total else "ended_early"
 
 
 def _rises(changes: Mapping[str, list[Any]], column: str) -> bool:

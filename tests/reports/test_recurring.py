@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,11 +14,14 @@ import pytest
 
 from salescli.charging import by_hand, undo
 from salescli.errors import SalesError
+from salescli.imports import recurring as recurring_import
+from salescli.imports.run import ImportRequest
 from salescli.reports import recurring as report
 from salescli.rules import closing, time
 from salescli.sales import recurring_actions, recurring_edit
 from salescli.sales.recurring_edit import RecurringEdit
 from salescli.storage import history
+from tests.importing import as_csv
 from tests.reports import all_lines
 from tests.reports.all_lines import Change
 from tests.story import Story
@@ -176,6 +180,18 @@ def test_what_an_import_changed_is_no_payment_of_here(story: Story) -> None:
     changes = {"payments_made": ("0", "3"), "status": ("paused", "active")}
     history.record(story.at("2026-02-03 10:00").work, "recurring", plan, "updated by an import", changes)
     assert [step.kind for step in report.lives(story.house.connection)] == ["resumed"]
+
+
+def test_one_that_an_import_completed_with_its_last_payment_has_not_ended_early(story: Story) -> None:
+    plan = {
+        "recurring": "S1", "customer": "Олена Коваленко", "offer": "Club", "currency": "EUR", "price": "9.00",
+        "payment_system": "Sandbox", "token": "tok_ok", "started_at": "2026-01-31 10:00", "every": "1 month",
+        "payments": "4", "payments_made": "3",
+    }  # fmt: skip
+    for change in ({}, {"status": "completed", "payments_made": "4"}):
+        content = as_csv(recurring_import.COLUMNS, plan, [change])
+        recurring_import.import_recurring(story.work, ImportRequest(io.BytesIO(content), update=True))
+    assert [step.kind for step in report.lives(story.house.connection)] == ["new", "completed"]
 
 
 def test_a_life_is_told_as_it_was(story: Story) -> None:

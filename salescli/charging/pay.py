@@ -179,7 +179,7 @@ def check_payable(connection: engine.Connection, order: Order) -> None:
     orders.refuse_while_paying(connection, order, "be paid")
     if order.status in ("completed", "refund"):
         raise WrongStatus(f"order {order.id} is {order.status.capitalize()}; there is nothing left to pay")
-    if order.recurring_id is not None and order.payment_number != 1:
+    if order.recurring_id is not None and order.made_by_recurring:
         found = recurring.get(connection, order.recurring_id)
         raise WrongStatus(
             f"order {order.id} is payment {order.payment_number} of recurring order {found.id}, which is"

@@ -98,10 +98,10 @@ def _take_back_payment(work: Work, invoice: Invoice, why: str) -> None:
     changes: dict[str, Any] = {"paid_minor": order.paid_minor - invoice.share_minor}
     if order.status == "completed":
         changes |= {"status": "open", "completed_at": None, "completed_on": None, "confirmed": False}
-    if order.payment_number == 1 and plan is not None:
+    if plan is not None and not order.made_by_recurring:
         changes |= {"recurring_id": None, "payment_number": None}
     orders.change(work, order, f"payment {UNDONE}", changes, reason=why, taken_back=True)
-    if plan is not None and order.payment_number != 1:
+    if plan is not None and order.made_by_recurring:
         assert attempt is not None
         _owe_again(work, plan, order, attempt, why)
 
@@ -114,7 +114,7 @@ def _owe_again(work: Work, plan: Recurring, order: Order, attempt: Attempt, why:
     declined = recurring.declined_attempts(work.connection, attempt.invoice_id)
     declines = declined % plan.retries.attempts
     before = replace(_waiting(plan, order), payments_made=plan.payments_made - 1, declines=declines)
-    failed = declined > 0 and declines == 0
+    failed = declines == 0 and (declined > 0 or order.due_at is None)  # one imported as Failed has no date
     ahead = order.due_at is not None and attempt.started_at < order.due_at
     if failed or ahead:
         attempts.close(work.connection, attempts.get(work.connection, attempt.id), "not_sent", _NOT_MADE, work.now)
@@ -164,7 +164,7 @@ def _plan_before(work: Work, order: Order, why: str) -> Recurring | None:
             f"order {order.id} is payment {order.payment_number} of recurring order {plan.id}, which went on since;"
             " only its last payment can be taken back"
         )
-    if order.payment_number == 1:
+    if not order.made_by_recurring:
         if payment_orders.of_payment(work.connection, plan) is not None:
             raise WrongStatus(f"recurring order {plan.id}, which order {order.id} began, went on since")
         ended = replace(plan, status="completed", payments_made=0, due_at=None, next_payment_at=None, activated_at=None)
@@ -180,7 +180,7 @@ def _take_back_decline(work: Work, invoice: Invoice, why: str) -> None:
         raise _nothing(invoice)
     attempt = _manual_attempt(work, invoice, "declined")
     order = orders.get(work.connection, invoice.order_id)
-    if order.completed_at is not None or (order.recurring_id is not None and order.payment_number == 1):
+    if order.completed_at is not None or (order.recurring_id is not None and not order.made_by_recurring):
         raise WrongStatus(f"order {order.id} was paid since")
     if order.status == "declined" and order.in_parts and attempt.code != "cancelled":
         raise WrongStatus(f"order {order.id} was declined itself since, and takes no more payments")
@@ -209,6 +209,5 @@ def _waiting(plan: Recurring, order: Order) -> Recurring:
     """Return a recurring order whose payment waits for a person again; afterwards it is paused or completed as now."""
     over = plan.status == "completed" and plan.payments_made != plan.payments_total
     wish = "paused" if plan.status == "paused" else "completed" if over else None
-    return replace(
-        plan, status="processing", wish=wish, due_at=order.due_at, next_payment_at=order.due_at, activated_at=None
-    )
+    at = order.created_at if order.due_at is None else order.due_at
+    return replace(plan, status="processing", wish=wish, due_at=order.due_at, next_payment_at=at, activated_at=None)

@@ -64,7 +64,7 @@ ORDER BY o.created_at DESC, o.id DESC
 # As pay.check_payable has it.
 _UNPAID = f"""
 SELECT o.id, o.payment_system_id FROM orders o
-WHERE o.customer_id = :customer AND {_AT_REST} AND (o.recurring_id IS NULL OR o.payment_number = 1)
+WHERE o.customer_id = :customer AND {_AT_REST} AND (o.recurring_id IS NULL OR o.every_count IS NOT NULL)
   AND (o.status = 'open' OR o.status = 'declined' AND NOT {orders.IN_PARTS}) ORDER BY o.id DESC
 """
 _REFUNDABLE = f"""

@@ -95,7 +95,7 @@ _SUMS = (
     _Sum(
         "payments made (I10)",
         "SELECT r.id, r.payments_made AS stored, r.payments_imported + count(o.id) AS counted FROM recurring r"
-        " LEFT JOIN orders o ON o.recurring_id = r.id AND (o.completed_at IS NOT NULL OR o.payment_number = 1)"
+        " LEFT JOIN orders o ON o.recurring_id = r.id AND (o.completed_at IS NOT NULL OR o.id = r.initial_order_id)"
         " WHERE {newest} GROUP BY r.id, r.payments_made, r.payments_imported"
         " HAVING r.payments_made <> r.payments_imported + count(o.id)",
         "recurring order {id}: payments made: {stored}; its orders show: {counted}",

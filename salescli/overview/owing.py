@@ -21,7 +21,9 @@ from salescli.rules import time
 from salescli.storage.work import Work
 
 # Payments of recurring orders are charged by tick, and listed by `recurring upcoming`.
-_OWED = "o.price_minor > o.paid_minor AND (o.recurring_id IS NULL OR o.payment_number = 1)"
+# The order that began one is found by its number, since the index of open amounts knows no more of it.
+_BEGAN = "o.id = (SELECT b.initial_order_id FROM recurring b WHERE b.id = o.recurring_id)"
+_OWED = f"o.price_minor > o.paid_minor AND (o.recurring_id IS NULL OR {_BEGAN})"
 _OPEN = "status = 'open' AND status <> 'completed'"  # as the index of those that are not Completed has it
 _NEXT = f"CASE WHEN EXISTS (SELECT 1 FROM instalments) THEN {NEXT_DUE} END"  # many shops have none: it is asked once
 _ORDERS = f"(SELECT o.*, {_NEXT} AS next_due FROM orders o WHERE {_OWED} AND {{which}})"

@@ -81,7 +81,7 @@ def set_instalments(work: Work, order_id: int, *, parts: Sequence[str] = (), ter
     work.actor.require(permissions.ENTER_ORDERS)
     with database.transaction(work.connection):
         order = orders.get(work.connection, order_id)
-        if order.status != "open" or (order.recurring_id is not None and order.payment_number != 1):
+        if order.status != "open" or order.made_by_recurring:
             raise WrongStatus(f"order {order.id} is {order.status.capitalize()}; instalments are of an Open order")
         made, today = (time.local_day(moment, work.zone) for moment in (time.from_stored(order.created_at), work.now))
         agreed = plans.by_hand(parts, order.currency, today)

@@ -85,10 +85,17 @@ class Order:
         return self.partial or 0 < self.paid_minor < self.price_minor
 
     @property
+    def made_by_recurring(self) -> bool:
+        """Return whether a recurring order made it for a payment of its own, as is no order that began one.
+
+        An imported one makes its first payment, too.
+        """
+        return self.recurring_id is not None and self.every_count is None
+
+    @property
     def can_be_tried_again(self) -> bool:
-        """Return whether it was declined and can be charged again by hand: a whole price, not of a later payment."""
-        of_a_later_payment = self.recurring_id is not None and self.payment_number != 1
-        return self.status == "declined" and not self.in_parts and not of_a_later_payment
+        """Return whether it was declined and can be charged again by hand: a whole price, not of a recurring order."""
+        return self.status == "declined" and not self.in_parts and not self.made_by_recurring
 
     @property
     def confirmable(self) -> bool:

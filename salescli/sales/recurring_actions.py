@@ -81,7 +81,7 @@ def complete(work: Work, id: int) -> Recurring:
 
 def begun_by(connection: engine.Connection, order: Order) -> Recurring | None:
     """Return the recurring order that this order began, if it is not Completed, and will not be."""
-    if order.recurring_id is None or order.payment_number != 1:
+    if order.recurring_id is None or order.made_by_recurring:
         return None
     found = recurring.get(connection, order.recurring_id)
     return None if "completed" in (found.status, found.wish) else found

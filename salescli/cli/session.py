@@ -200,12 +200,17 @@ class Session:
                     " leave one out"
                 )
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether another file has taken the database's place since it was opened."""
+        return "file" in vars(self) and _identity(self.path) != self._opened
+
     def check_in_place(self) -> None:
         """Raise DatabaseUnusable if another file has taken the database's place since it was opened.
 
         SQLite would go on with the old one, and take a journal of the new one, which has its name, for its own.
         """
-        if "file" in vars(self) and _identity(self.path) != self._opened:
+        if self.is_replaced:
             from salescli.storage import database
 
             raise DatabaseUnusable(f"{self.path} {database.REPLACED}")

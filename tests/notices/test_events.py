@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,9 +20,11 @@ from salescli.notices import events
 from salescli.sales import attribution, recurring_actions
 from salescli.sales.attribution import Seller
 from salescli.storage import history
+from salescli.storage.sqlite import beside
 from tests.inside import asked
 from tests.shop import Shop
 from tests.story import Story
+from tests.terminal import STUCK_AFTER
 
 
 def since(story: Story, number: int = 0) -> list[dict[str, Any]]:
@@ -172,6 +176,32 @@ def test_follow_writes_what_happens_while_it_runs(story: Story) -> None:
         story.order("7")
         assert json.loads(following.stdout.readline())["kind"] == "order.opened"
         following.kill()
+
+
+@pytest.mark.of_files("a shop on a server stays where it is")
+def test_follow_goes_on_in_the_file_that_a_long_import_put_there(
+    story: Story, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run = story.house.run
+    story.house.offer("49.00", number="7")
+    imported = tmp_path / "orders.csv"
+    imported.write_text("order,created_at,status,customer,offer,currency,price\nA1,2026-01-02,open,Ivan,Mug,EUR,9\n")
+    line = [sys.executable, "-m", "salescli", "--db", run.named, "events", "--follow", "--ndjson", "--after", "0"]
+    monkeypatch.setattr(beside, "LONG_BYTES", 1)
+    monkeypatch.setattr(beside, "_COST_OF_COPYING", 1 << 20)
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as following:
+        try:
+            assert following.stdout
+            assert run("orders", "new", "1", "7").code == 0
+            assert json.loads(following.stdout.readline())["order"] == 1
+            before = run.path.stat().st_ino
+            assert run("import", "orders", imported).code == 0
+            assert run.path.stat().st_ino != before
+            assert run("orders", "new", "1", "7").code == 0
+            assert select.select([following.stdout], [], [], STUCK_AFTER)[0]
+            assert json.loads(following.stdout.readline())["order"] == 3
+        finally:
+            following.kill()
 
 
 def test_who_was_erased_has_no_name_in_old_events(story: Story) -> None:

@@ -77,6 +77,8 @@ def _follow(session: Session, after: int | None, kinds: tuple[str, ...], output:
         raise BadUsage("--follow writes one object a line to stdout; add --ndjson, and leave out -o")
     position = events.last(session.connection) if after is None else after
     while True:
+        if session.is_replaced:  # by a long import, or a restore: in the old file nothing happens any more
+            session.reopen()
         upto = events.last(session.connection)
         for event in events.after(session.connection, position, kinds):
             position = event["event"]

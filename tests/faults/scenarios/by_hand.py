@@ -266,7 +266,7 @@ MUTANTS = (
     Mutant(
         "a failed payment taken back is tried again",
         "a_failed_payment_is_recorded_by_mistake",
-        (("charging/undo.py", "failed = declined > 0 and declines == 0", "failed = False"),),
+        (("charging/undo.py", "failed = declines == 0 and (declined > 0 or order.due_at is None)", "failed = False"),),
     ),
     Mutant(
         "what a gateway did is taken back",

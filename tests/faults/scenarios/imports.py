@@ -6,10 +6,11 @@ import io
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from salescli.errors import BadData
+from salescli.errors import BadData, WrongStatus
 from salescli.imports import bulk_load
 from salescli.imports.orders import import_orders
 from salescli.imports.recurring import import_recurring
@@ -19,7 +20,7 @@ from salescli.storage import database
 from salescli.storage.sqlite import beside
 from tests import PROJECT
 from tests.faults.scenarios.registry import Mutant, scenario
-from tests.faults.scenarios.steps import due, settled
+from tests.faults.scenarios.steps import due, settled, well
 from tests.faults.world import World
 
 
@@ -46,6 +47,25 @@ def other_systems_subscriptions_come_in(world: World) -> None:
     ]
     planned = "status NOT IN ('active', 'paused') AND next_payment_at IS NOT NULL"
     assert world.value(f"SELECT count(*) FROM recurring WHERE {planned}") == 0
+
+
+@scenario
+def a_subscription_comes_in_before_its_first_payment(world: World) -> None:
+    """Tick alone takes its first payment; a person may not take it as that of an order which began something."""
+    lines = (
+        "recurring,customer,offer,currency,price,payment_system,token,started_at,every",
+        f"S1,Олена Коваль,Month,EUR,49.00,One,card,{(world.now + timedelta(hours=1)).isoformat()},1 month",
+    )
+    world.process(lambda c: import_recurring(world.work(c), ImportRequest(io.BytesIO("\n".join(lines).encode()))))
+    world.bank.moods["card"].append("declined")
+    world.later(hours=2)
+    world.tick()
+    with suppress(WrongStatus):
+        world.pay(world.value("SELECT max(id) FROM orders"))
+    well(world)
+    world.later(days=2)
+    world.tick()
+    settled(world, charges=1)
 
 
 @scenario
@@ -231,6 +251,11 @@ MUTANTS = (
         "a value with a condition is read without it",
         "other_systems_files_come_in",
         (("imports/mapped_cells.py", "        if not value.applies(cells):\n            return None\n", ""),),
+    ),
+    Mutant(
+        "the first payment of a subscription from elsewhere is that of an order",
+        "a_subscription_comes_in_before_its_first_payment",
+        (("sales/orders.py", "and self.every_count is None", "and self.payment_number != 1"),),
     ),
     Mutant(
         "a subscription of several units costs one",

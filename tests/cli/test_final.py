@@ -24,7 +24,7 @@ FINAL = {
     "offers merge": "offers merge 8 7",
     "payment-systems merge": "payment-systems merge Till Cash",
     "users merge": "users merge ivan maria",
-    "restore": "restore nothing.db",
+    "restore": "restore BACKUP",
 }
 # command -> what undoes it, or why there is nothing to undo
 NOT_FINAL = {
@@ -118,7 +118,9 @@ OF_FILES = {"restore": pytest.mark.of_files("a restore replaces it")}
 @pytest.mark.parametrize("command", [pytest.param(name, marks=OF_FILES.get(name, ())) for name in FINAL])
 def test_what_is_final_asks_on_a_terminal_and_a_no_changes_nothing(sold: Story, command: str) -> None:
     before = state(sold.house.connection)
-    shown = sold.house.run.typed(*FINAL[command].split(), answer="n\n")
+    backup = sold.house.path.with_name("backup.db")
+    backup.touch()
+    shown = sold.house.run.typed(*FINAL[command].replace("BACKUP", str(backup)).split(), answer="n\n")
     assert shown.count("[y/N]") == 1, shown
     assert "salescli: nothing was changed" in shown
     assert "interrupted" not in shown

@@ -180,7 +180,7 @@ def test_r22_a_partial_order_that_is_completed_is_left_alone_and_check_is_named(
     assert desk.house.count("history") == lines
 
 
-@pytest.mark.parametrize("how", ["--yes", "--system", "--manager ivan"])
+@pytest.mark.parametrize("how", ["--system", "--manager ivan"])
 def test_r22_with_a_seller_confirm_always_means_the_sale_of_a_completed_order(desk: Story, how: str) -> None:
     open_, complete = partly_paid(desk, "4600.00"), partly_paid(desk, "5000.00")
     refused = run(desk, f"orders confirm {open_} {how}")
@@ -189,6 +189,15 @@ def test_r22_with_a_seller_confirm_always_means_the_sale_of_a_completed_order(de
     assert run(desk, f"orders confirm {complete} {how}").err == "confirming the sale\n"
     assert see(desk, complete).confirmed
     assert run(desk, f"orders confirm {complete} {how} --force --reason x").code == 2
+
+
+def test_r22_without_a_seller_the_orders_say_what_is_confirmed_also_unasked(desk: Story) -> None:
+    open_, whole = partly_paid(desk, "4600.00"), paid(desk)
+    assert run(desk, f"orders confirm {open_} --yes").err == "confirming the payment\n"
+    assert (see(desk, open_).status, see(desk, open_).confirmed) == ("completed", False)
+    assert run(desk, f"orders confirm {whole} --yes").err == "confirming the sale\n"
+    assert see(desk, whole).confirmed
+    assert run(desk, f"orders confirm {partly_paid(desk, '100.00')} --yes").code == 5, "less than the share of success"
 
 
 def test_r22_numbers_that_mix_both_meanings_are_refused(desk: Story) -> None:

@@ -60,7 +60,7 @@ def _replaced(file: Path, mode: str, **how: Any) -> Iterator[Any]:
             yield ahead
         return
     _check_no_database(target)
-    if not target.parent.is_dir():
+    if not target.parent.exists():
         raise NotFound(f"there is no folder {file.parent} to write {file.name} into; make it first")
     draft, handle = files.draft(target)
     try:

@@ -214,6 +214,7 @@ def test_money_that_went_back_is_seen_on_the_order(story: Story) -> None:
     assert row() == ("open", "50.00", "0.00", "50.00")
     run("orders", "decline", order)
     part = run("orders", "refund", order, "--invoice", "2", "--amount", "5.00", "--yes")
+    assert part.code == 0, part.err
     assert row() == ("declined", "50.00", "2.50", "0.00"), "half of what the dollars had bought"
     assert f"order {order} is Declined; 5.00 USD of 20.00 USD went back" in part.out
     rest = run("orders", "refund", order, "--yes")

@@ -95,8 +95,8 @@ _WITHIN_A_YEAR = (
     " look, for the tie-out, at all payments that count on another day than that on which they were made."
 )
 _REBUILT = (
-    "Nothing is counted again unless it is wrong: facts are compared with payments, refunds and orders in 4 s, and the"
-    " months with the facts, which are sorted for it three times, in 6."
+    "Nothing is counted again unless it is wrong: of 14 s 5 go by while facts are compared with payments, refunds and"
+    " orders, and 8 while the months are compared with the facts, which are sorted for it three times."
 )
 _SELDOM = (
     "`payments ledger` merges payments with refunds by day. None of its 51,695 refunds is of a recurring order,"

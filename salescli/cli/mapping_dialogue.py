@@ -19,7 +19,6 @@ from salescli.cli.output.terminal import say
 from salescli.cli.session import Session
 from salescli.errors import BadData, BadUsage, SalesError
 from salescli.imports import (
-    csv_file,
     find_mapping,
     foreign,
     mapping_file,
@@ -32,6 +31,7 @@ from salescli.imports import (
 )
 from salescli.imports.mapping import Mapping
 from salescli.imports.propose import Proposal
+from salescli.imports.reading import files
 from salescli.imports.reading.options import ReadingOptions
 from salescli.imports.run import ImportRequest, Reporting
 from salescli.imports.sample import Sample
@@ -49,7 +49,7 @@ def unknown(file: Path, reading: ReadingOptions) -> Sample | None:
     """Return the sample of a file that no mapping knows; None if one does, it is ours, or nobody can be asked."""
     if not prompts.on_a_terminal() or not file.is_file():  # a pipe could not be read again
         return None
-    with csv_file.opened(file) as stream:
+    with files.opened(file) as stream:
         return sample.unknown(stream, orders.COLUMNS, own_lists.ORDERS, reading)
 
 

@@ -8,16 +8,12 @@ One row is in memory at a time, whatever the file's size; a bad row does not sto
 from __future__ import annotations
 
 import csv
-import os
 import re
-import tempfile
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import chain, compress
-from pathlib import Path
-from typing import BinaryIO, NamedTuple, ParamSpec, TypeVar, cast
+from typing import BinaryIO, NamedTuple, ParamSpec, TypeVar
 
-from salescli.errors import BadData, NotFound, SalesError
+from salescli.errors import BadData
 from salescli.imports import utc_columns
 from salescli.imports.reading.conventions import Conversion
 from salescli.imports.reading.encodings import UTF_8
@@ -29,7 +25,6 @@ from salescli.rules import formulas, numbers, text
 REMARKS = frozenset({"line", "reason"})  # columns that a rejects file adds; an import ignores them
 _SAY_ENCODING = "save the file in UTF-8, or name its encoding by --encoding"
 _SHOWN_MAX = 60  # characters of a value in a message
-_BLOCK = 1 << 16
 _NO_LIST: Mapping[str, str] = {}
 _OURS = Layout()  # UTF-8, commas, the header on the first line
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
@@ -115,45 +110,6 @@ class Row(NamedTuple):  # a tuple is created faster: a million per import
         if self.names and self.names[0] and self.cells[0][:1].isalnum():
             return False  # as are nearly all
         return not self.problems and not any(map(trimmed, compress(self.cells, self.names)))
-
-
-@contextmanager
-def opened(file: Path | BinaryIO) -> Iterator[BinaryIO]:
-    """Yield the bytes of a path, or of a stream that is first read to its end.
-
-    The database is not locked while a slow pipe is read. Raise NotFound, or BadData for what cannot be read.
-    """
-    with _open(file) if isinstance(file, Path) else _spooled(file) as stream:
-        yield stream
-
-
-def _open(file: Path) -> BinaryIO:
-    try:
-        stream = file.open("rb")
-        stream.peek(1)  # a directory opens in some places, and only reading it fails
-    except FileNotFoundError:
-        raise NotFound(f"there is no file {file}") from None
-    except OSError as error:
-        raise BadData(f"cannot read {file}: {error.strerror or error}") from None
-    if stream.seekable():
-        return stream
-    with stream:  # a named pipe, or the shell's <(…)
-        return _spooled(stream)
-
-
-def _spooled(stream: BinaryIO) -> BinaryIO:
-    spool = tempfile.TemporaryFile()  # noqa: SIM115 — the caller closes it
-    try:
-        while block := stream.read(_BLOCK):
-            spool.write(block)
-        spool.seek(0)
-    except OSError as error:
-        spool.close()
-        where = os.environ.get("TMPDIR") or "the folder for temporary files"
-        raise SalesError(
-            f"the file does not fit into {where}: {error.strerror or error}; set TMPDIR to a folder with more space"
-        ) from None
-    return cast(BinaryIO, spool)
 
 
 class Table:

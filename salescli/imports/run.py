@@ -18,11 +18,11 @@ from typing import Any, BinaryIO, Literal, Protocol
 
 from salescli.catalogue.customers import DEFAULT_SOURCE
 from salescli.errors import BadData, BadUsage
-from salescli.imports import csv_file, foreign, rejects
+from salescli.imports import foreign, rejects
 from salescli.imports.csv_file import BadRow, Problem, Row, Table
 from salescli.imports.mapped import MappedTable
 from salescli.imports.mapping import Mapping as FileMapping
-from salescli.imports.reading import tables
+from salescli.imports.reading import files, tables
 from salescli.imports.reading.conventions import Kind
 from salescli.imports.reading.options import AS_FOUND, ReadingOptions
 from salescli.imports.reading.tables import Expected
@@ -177,7 +177,7 @@ def import_rows(run: ImportRun, begin: Begin) -> ImportCounts:
     request.check()
     rejects_file = None if request.dry_run else request.rejects_file
     with (
-        csv_file.opened(request.file) as stream,
+        files.opened(request.file) as stream,
         rejects.drafted(rejects_file, request.file) as rejected,
         _read(run, stream) as (read_by, table),
     ):
@@ -192,7 +192,7 @@ def import_rows(run: ImportRun, begin: Begin) -> ImportCounts:
 
 def first_rows(run: ImportRun, most: int) -> list[Row]:
     """Return the first rows of a file in our columns, good and bad, as they would be imported. Raise BadData."""
-    with csv_file.opened(run.request.file) as stream, _read(run, stream) as (_, table):
+    with files.opened(run.request.file) as stream, _read(run, stream) as (_, table):
         return list(islice(table, most))
 
 

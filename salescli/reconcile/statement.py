@@ -17,7 +17,7 @@ from salescli.errors import BadData
 from salescli.imports import csv_file
 from salescli.imports.cells import Fields, Readers
 from salescli.imports.csv_file import BadRow, Problem, Row
-from salescli.imports.reading import conventions, tables
+from salescli.imports.reading import conventions, files, tables
 from salescli.imports.reading.options import AS_FOUND, ReadingOptions
 from salescli.imports.reading.tables import Expected
 from salescli.reconcile import mapped
@@ -105,7 +105,7 @@ def _seekable(file: Path | BinaryIO) -> Iterator[Path | BinaryIO]:
     if isinstance(file, Path) and file.is_file():
         yield file
     else:
-        with csv_file.opened(file) as stream:
+        with files.opened(file) as stream:
             yield stream
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,17 @@ def test_orders_are_imported_from_a_file(run: Run) -> None:
     said = "imported 1 order (1 added, 0 updated, 0 unchanged); created 1 customer, 1 offer\n"
     assert done.err == said
     assert run("orders", "list", "-q").out == "1\n"
+
+
+def test_a_piped_file_that_no_temporary_file_can_hold_is_told_of_with_the_folder(run: Run, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "salescli", "--db", run.named, "import", "orders", "-"],
+        input=ORDERS + "\n" * 100_000, capture_output=True, text=True, env={**os.environ, "TMPDIR": str(tmp_path)},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)),
+    )  # fmt: skip
+    said = f"the file does not fit into {tmp_path}: File too large; set TMPDIR to a folder with more space"
+    assert (done.returncode, said in done.stderr) == (1, True), done.stderr
+    assert run("orders", "list", "-q").out == ""
 
 
 @pytest.mark.of_files("it is replaced")

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salescli.errors import BadData, NotFound
-from salescli.imports import csv_file
 from salescli.imports.csv_file import Problem, Row, Table
+from salescli.imports.reading import files
 from salescli.imports.reading.lines import ROW_MAX, Lines
 
 COLUMNS = ("name", "price", "note")
@@ -195,19 +195,19 @@ def test_a_long_value_is_cut_in_a_message() -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match=r"there is no file .*gone\.csv"), csv_file.opened(tmp_path / "gone.csv"):
+    with pytest.raises(NotFound, match=r"there is no file .*gone\.csv"), files.opened(tmp_path / "gone.csv"):
         pass
 
 
 def test_a_directory_is_not_read(tmp_path: Path) -> None:
-    with pytest.raises(BadData, match="cannot read"), csv_file.opened(tmp_path):
+    with pytest.raises(BadData, match="cannot read"), files.opened(tmp_path):
         pass
 
 
 def test_a_stream_is_read_like_a_file(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"name\nAnn\n")
     for file in (tmp_path / "a.csv", io.BytesIO(b"name\nAnn\n")):
-        with csv_file.opened(file) as stream:
+        with files.opened(file) as stream:
             assert stream.read() == b"name\nAnn\n"
 
 
@@ -216,7 +216,7 @@ def test_a_named_pipe_is_read_to_its_end_first(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_bytes, args=(b"name\nAnn\n",))
     writer.start()
-    with csv_file.opened(pipe) as stream:
+    with files.opened(pipe) as stream:
         writer.join()
         assert stream.seekable()
         assert stream.read() == b"name\nAnn\n"

@@ -11,7 +11,8 @@ from salescli.cli import importing, prompts
 from salescli.cli.groups import IndexedGroup
 from salescli.cli.paths import Outside
 from salescli.cli.session import Session, pass_session
-from salescli.imports import csv_file, find_mapping, mapping, orders, recurring, run
+from salescli.imports import find_mapping, mapping, orders, recurring, run
+from salescli.imports.reading import files
 
 _SOURCE = click.option(
     "--source",
@@ -99,7 +100,7 @@ def orders_command(session: Session, /, propose_map: bool, save_map: str | None,
     if propose_map:
         from salescli.imports import mapping_text  # here: few imports need it
 
-        with csv_file.opened(importing.stream_of(given["file"])) as stream:
+        with files.opened(importing.stream_of(given["file"])) as stream:
             text = mapping_text.proposal(stream, orders.COLUMNS, orders.REQUIRED, given["reading"])
         click.echo(text, nl=False)
         return
@@ -146,7 +147,7 @@ def recurring_command(session: Session, /, propose_map: bool, **given: Any) -> N
     if propose_map:
         from salescli.imports import mapping_text  # here: few imports need it
 
-        with csv_file.opened(importing.stream_of(given["file"])) as stream:
+        with files.opened(importing.stream_of(given["file"])) as stream:
             reading = given["reading"]
             text = mapping_text.proposal(stream, recurring.COLUMNS, recurring.REQUIRED, reading, mapping.RECURRING)
         click.echo(text, nl=False)

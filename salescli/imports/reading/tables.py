@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from salescli.errors import BadData, BadUsage
-from salescli.imports import csv_file, utc_columns
+from salescli.imports import utc_columns
 from salescli.imports.csv_file import REMARKS, ForeignTable, Table
-from salescli.imports.reading import layout, survey, workbooks
+from salescli.imports.reading import files, layout, survey, workbooks
 from salescli.imports.reading.conventions import ColumnSurvey, Kind
 from salescli.imports.reading.layout import Knows, Layout
 from salescli.imports.reading.options import ReadingOptions
@@ -52,7 +52,7 @@ def opened(
 
     Raise NotFound; BadUsage for options that cannot be; BadData for what cannot be read or told, and a wrong header.
     """
-    with csv_file.opened(file) as given, laid_out(given, expected.knows, options) as (stream, found, told):
+    with files.opened(file) as given, laid_out(given, expected.knows, options) as (stream, found, told):
 
         def opened_table(**more: Any) -> Table:
             stream.seek(0)
@@ -77,7 +77,7 @@ def header_of(file: Path | BinaryIO, expected: Expected, options: ReadingOptions
 
     Raise NotFound; BadData for what cannot be read.
     """
-    with csv_file.opened(file) as given, laid_out(given, expected.knows, options) as (stream, found, _):
+    with files.opened(file) as given, laid_out(given, expected.knows, options) as (stream, found, _):
         stream.seek(0)
         return ForeignTable(stream, found).header
 

@@ -303,10 +303,9 @@ def _kind(before: Terms | None, state: _State) -> str:
 
 
 def _rises(changes: Mapping[str, list[Any]], column: str) -> bool:
-    if column not in changes:
-        return False
-    before, after = changes[column]
-    return bool(after > (before or 0))
+    """Return whether a count rises by what happened here; what an import changed is told as text."""
+    before, after = changes.get(column, (None, None))
+    return isinstance(after, int) and after > (before or 0)
 
 
 @lru_cache  # plans share few prices, and to reduce a fraction takes most of the time

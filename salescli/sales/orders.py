@@ -86,9 +86,9 @@ class Order:
 
     @property
     def made_by_recurring(self) -> bool:
-        """Return whether a recurring order made it for a payment of its own, as is no order that began one.
+        """Return whether a recurring order made it for one of its payments, rather than began by it.
 
-        An imported one makes its first payment, too.
+        A recurring order from elsewhere, which no order here began, makes its first payment, too.
         """
         return self.recurring_id is not None and self.every_count is None
 

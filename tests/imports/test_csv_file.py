@@ -5,19 +5,15 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import os
 import re
-import threading
 import tracemalloc
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from salescli.errors import BadData, NotFound
+from salescli.errors import BadData
 from salescli.imports.csv_file import Problem, Row, Table
-from salescli.imports.reading import files
 from salescli.imports.reading.lines import ROW_MAX, Lines
 
 COLUMNS = ("name", "price", "note")
@@ -192,34 +188,6 @@ def test_what_passes_as_a_card_number_is_not_repeated() -> None:
 
 def test_a_long_value_is_cut_in_a_message() -> None:
     assert len(str(Problem(2, "note", "x" * 5000, "too long"))) < 120
-
-
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match=r"there is no file .*gone\.csv"), files.opened(tmp_path / "gone.csv"):
-        pass
-
-
-def test_a_directory_is_not_read(tmp_path: Path) -> None:
-    with pytest.raises(BadData, match="cannot read"), files.opened(tmp_path):
-        pass
-
-
-def test_a_stream_is_read_like_a_file(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_bytes(b"name\nAnn\n")
-    for file in (tmp_path / "a.csv", io.BytesIO(b"name\nAnn\n")):
-        with files.opened(file) as stream:
-            assert stream.read() == b"name\nAnn\n"
-
-
-def test_a_named_pipe_is_read_to_its_end_first(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    writer = threading.Thread(target=pipe.write_bytes, args=(b"name\nAnn\n",))
-    writer.start()
-    with files.opened(pipe) as stream:
-        writer.join()
-        assert stream.seekable()
-        assert stream.read() == b"name\nAnn\n"
 
 
 @given(st.lists(st.lists(st.text(st.characters(exclude_characters="\0")), min_size=3, max_size=3), max_size=5))

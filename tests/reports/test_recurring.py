@@ -182,6 +182,19 @@ def test_what_an_import_changed_is_no_payment_of_here(story: Story) -> None:
     assert [step.kind for step in report.lives(story.house.connection)] == ["resumed"]
 
 
+@pytest.mark.parametrize("made", [("0", "3"), ("9", "10")])
+def test_what_an_import_changed_recovers_nothing(story: Story, made: tuple[str, str]) -> None:
+    story.house.offer("30.00", number="8", every="1 month", retry_after="8h,24h")
+    plan = story.at("2026-01-31 10:00").subscribed("8", token="tok_fail_once")
+    assert story.at("2026-02-28 10:00").tick().declined == 1
+    line = {"payments_made": made, "status": ("paused", "active")}
+    history.record(story.at("2026-02-28 12:00").work, "recurring", plan, "updated by an import", line)
+    assert "recovered" not in [step.kind for step in report.lives(story.house.connection)]
+    assert story.at("2026-02-28 19:00").tick().charged == 1
+    recovered = [step.at for step in report.lives(story.house.connection) if step.kind == "recovered"]
+    assert recovered == [time.stored(story.now)]
+
+
 def test_one_that_an_import_completed_with_its_last_payment_has_not_ended_early(story: Story) -> None:
     plan = {
         "recurring": "S1", "customer": "Олена Коваленко", "offer": "Club", "currency": "EUR", "price": "9.00",
